@@ -9,7 +9,5 @@ Server::Server(const Options&) {}
 Server::~Server() = default;
 std::uint16_t Server::port() const { return 0; }
 std::string Server::base_url() const { return {}; }
-void parse_delay(const std::string&, Options&) {}
-Fault parse_fault(const std::string&) { return {}; }
 
 }  // namespace flagship::serve

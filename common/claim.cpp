@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "common/claim.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace flagship {
+
+ClaimPage ClaimPage::create(std::size_t places) {
+  UniqueFd fd(memfd_create("flagship-claims", MFD_CLOEXEC));
+  if (!fd || ftruncate(fd.get(), static_cast<off_t>(places * sizeof(ClaimPlace))) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot make the claim page of a worker");
+  ClaimPage page = map(fd.get(), places);
+  page.fd_ = std::move(fd);
+  return page;
+}
+
+ClaimPage ClaimPage::map(int fd, std::size_t places) {
+  void* const at = mmap(nullptr, places * sizeof(ClaimPlace), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "cannot map the claim page of a worker");
+  ClaimPage page;
+  page.places_ = static_cast<ClaimPlace*>(at);
+  page.size_ = places;
+  return page;
+}
+
+ClaimPage::ClaimPage(ClaimPage&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      places_(std::exchange(other.places_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+ClaimPage& ClaimPage::operator=(ClaimPage&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(places_, other.places_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+ClaimPage::~ClaimPage() {
+  if (places_ != nullptr) munmap(places_, size_ * sizeof(ClaimPlace));
+}
+
+}  // namespace flagship

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// The claim page: memory that a worker shares with its supervisor, one place for each task that the worker may hold.
+// A place goes held -> running -> finished, or held -> recalled, by compare-and-swap, so exactly one side decides
+// whether a task begins. It answers without a message what a worker is running, also after its death.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "common/os/unique_fd.hpp"
+
+namespace flagship {
+
+enum class Claim : std::uint32_t { free = 0, held = 1, running = 2, finished = 3, recalled = 4 };
+
+/// One place: the stamp of the ticket it is about, and how it stands. Lock-free, in shared memory.
+class ClaimPlace {
+ public:
+  void hold(std::uint32_t stamp) { word_.store(word(stamp, Claim::held), std::memory_order_release); }
+  /// The worker's: false when it was recalled.
+  bool begin(std::uint32_t stamp) { return move(stamp, Claim::held, Claim::running); }
+  void finish(std::uint32_t stamp) { word_.store(word(stamp, Claim::finished), std::memory_order_release); }
+  /// The supervisor's: true when it will never run there.
+  bool recall(std::uint32_t stamp) { return move(stamp, Claim::held, Claim::recalled); }
+  bool is(std::uint32_t stamp, Claim claim) const {
+    return word_.load(std::memory_order_acquire) == word(stamp, claim);
+  }
+
+ private:
+  static constexpr std::uint64_t word(std::uint32_t stamp, Claim claim) {
+    return std::uint64_t{stamp} << 32 | static_cast<std::uint32_t>(claim);
+  }
+  bool move(std::uint32_t stamp, Claim from, Claim to) {
+    std::uint64_t expected = word(stamp, from);
+    return word_.compare_exchange_strong(expected, word(stamp, to), std::memory_order_acq_rel);
+  }
+  std::atomic<std::uint64_t> word_{0};
+  static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+};
+
+/// The mapping of one worker's places; unmapped at destruction. Zeroed when made.
+class ClaimPage {
+ public:
+  ClaimPage() = default;
+  /// A new page on a new memfd; throws std::system_error.
+  static ClaimPage create(std::size_t places);
+  /// The worker's view of a page that came by descriptor.
+  static ClaimPage map(int fd, std::size_t places);
+  ClaimPage(ClaimPage&& other) noexcept;
+  ClaimPage& operator=(ClaimPage&& other) noexcept;
+  ~ClaimPage();
+
+  ClaimPlace& operator[](std::size_t place) const { return places_[place]; }
+  std::size_t size() const { return size_; }
+  /// The memfd, while kept open by its creator.
+  int fd() const { return fd_.get(); }
+  void close_fd() { fd_.reset(); }
+
+ private:
+  UniqueFd fd_;
+  ClaimPlace* places_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace flagship

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "common/wire/down.hpp"
+
+#include "flagship/v1/wire.pb.h"
+
+namespace flagship::wire {
+
+struct DownWriter::Impl {
+  v1::Down message;
+  Frames payloads;
+};
+
+DownWriter::DownWriter() : impl_(std::make_unique<Impl>()) {}
+DownWriter::~DownWriter() = default;
+
+Frames DownWriter::welcome(const Welcome& welcome) {
+  v1::Down message;
+  v1::Welcome& body = *message.mutable_welcome();
+  body.set_concurrency(welcome.concurrency);
+  body.set_flush_after_us(static_cast<std::uint64_t>(welcome.flush_after.count()));
+  body.set_initializer_function(welcome.initializer_function);
+  body.set_initializer(welcome.initializer);
+  return one_frame(message.SerializeAsString());
+}
+
+Frames DownWriter::drain() {
+  v1::Down message;
+  message.mutable_drain();
+  return one_frame(message.SerializeAsString());
+}
+
+void DownWriter::add(const AssignedCall& call, std::shared_ptr<const std::string> large) {
+  v1::Assign& assign = *impl_->message.mutable_assign();
+  if (call.notify) assign.add_notify(static_cast<std::uint32_t>(assign.tickets_size()));
+  assign.add_tickets(call.ticket);
+  assign.add_places(call.place);
+  assign.add_functions(call.function);
+  if (large) {
+    assign.add_sizes(kOwnFrame);
+    impl_->payloads.push_back({{}, std::move(large)});
+  } else {
+    assign.add_sizes(static_cast<std::uint32_t>(call.payload.size()));
+    assign.mutable_payloads()->append(call.payload);
+  }
+}
+
+std::size_t DownWriter::batched() const {
+  return static_cast<std::size_t>(impl_->message.assign().tickets_size());
+}
+
+Frames DownWriter::take_assign() {
+  v1::Assign& assign = *impl_->message.mutable_assign();
+  const auto& functions = assign.functions();
+  bool same = true;
+  for (const auto function : functions) same = same && function == functions[0];
+  if (same && functions.size() > 1) assign.mutable_functions()->Truncate(1);
+  Frames frames = with_payloads(impl_->message.SerializeAsString(), impl_->payloads);
+  assign.Clear();
+  return frames;
+}
+
+struct DownReader::Impl {
+  v1::Down message;
+  const Blobs* blobs = nullptr;
+  int at = 0;                // next call
+  std::size_t offset = 0;    // of its payload
+  std::size_t frame = 1;     // next payload frame
+  int notify = 0;            // next of the notify indices
+
+  bool well_formed() const {
+    const v1::Assign& assign = message.assign();
+    const int n = assign.tickets_size();
+    if (assign.places_size() != n || assign.sizes_size() != n) return false;
+    if (assign.functions_size() != n && !(assign.functions_size() == 1 && n > 0)) return false;
+    std::size_t bytes = 0;
+    std::size_t frames = 1;
+    for (const std::uint32_t size : assign.sizes()) {
+      if (size == kOwnFrame) ++frames;
+      else bytes += size;
+    }
+    return bytes == assign.payloads().size() && frames == blobs->size();
+  }
+};
+
+DownReader::DownReader() : impl_(std::make_unique<Impl>()) {}
+DownReader::~DownReader() = default;
+DownReader::DownReader(DownReader&&) noexcept = default;
+DownReader& DownReader::operator=(DownReader&&) noexcept = default;
+
+DownReader::Kind DownReader::read(const Blobs& message) {
+  Impl& in = *impl_;
+  in.blobs = &message;
+  in.at = in.notify = 0;
+  in.offset = 0;
+  in.frame = 1;
+  const auto bytes = message.empty() ? std::string_view() : message[0].bytes;
+  if (bytes.size() > 0x7FFFFFFF || !in.message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return Kind::malformed;
+  switch (in.message.body_case()) {
+    case v1::Down::kWelcome: return Kind::welcome;
+    case v1::Down::kAssign: return in.well_formed() ? Kind::assign : Kind::malformed;
+    case v1::Down::kDrain: return Kind::drain;
+    case v1::Down::BODY_NOT_SET: break;
+  }
+  return Kind::malformed;
+}
+
+Welcome DownReader::welcome() const {
+  const v1::Welcome& body = impl_->message.welcome();
+  return {body.concurrency(), std::chrono::microseconds(body.flush_after_us()), body.initializer_function(),
+          body.initializer()};
+}
+
+std::size_t DownReader::calls() const { return static_cast<std::size_t>(impl_->message.assign().tickets_size()); }
+
+std::optional<AssignedCall> DownReader::next() {
+  Impl& in = *impl_;
+  const v1::Assign& assign = in.message.assign();
+  if (in.at == assign.tickets_size()) return std::nullopt;
+  const int i = in.at++;
+  AssignedCall call;
+  call.ticket = assign.tickets(i);
+  call.place = assign.places(i);
+  call.function = assign.functions(assign.functions_size() == 1 ? 0 : i);
+  if (in.notify < assign.notify_size() && assign.notify(in.notify) == static_cast<std::uint32_t>(i)) {
+    call.notify = true;
+    ++in.notify;
+  }
+  if (const std::uint32_t size = assign.sizes(i); size == kOwnFrame) {
+    call.payload = (*in.blobs)[in.frame++].bytes;
+  } else {
+    call.payload = std::string_view(assign.payloads()).substr(in.offset, size);
+    in.offset += size;
+  }
+  return call;
+}
+
+}  // namespace flagship::wire

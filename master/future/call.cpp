@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "flagship/detail/call.hpp"
+
+#include <csignal>
+#include <stdexcept>
+
+#include "common/claim.hpp"
+#include "flagship/executor.hpp"
+#include "flagship/task.hpp"
+#include "master/pool/loop/mailbox.hpp"
+
+namespace flagship {
+
+void Submitter::terminate_workers() const { core_->terminate(SIGTERM); }
+void Submitter::kill_workers() const { core_->terminate(SIGKILL); }
+
+namespace detail {
+
+bool RemoteCall::begun() const { return place != nullptr && !place->is(stamp, Claim::held) && !place->is(stamp, Claim::recalled); }
+
+bool RemoteCall::recall() { return place != nullptr && place->recall(stamp); }
+
+std::shared_ptr<Waker> RemoteCall::leave() {
+  return mailbox != nullptr ? mailbox->leave_cancel(Ref<RemoteCall>(this)) : nullptr;
+}
+
+void ExecutorCore::submit(std::shared_ptr<LocalCall>) { throw std::logic_error("this executor runs calls elsewhere"); }
+void ExecutorCore::submit(Ref<RemoteCall>) { throw std::logic_error("this executor runs calls in this process"); }
+
+void throw_too_large(const char* what, std::size_t bytes, std::size_t most) {
+  throw SerializationError(std::string(what) + " of " + std::to_string(bytes) + " bytes are more than max_message_bytes, " +
+                           std::to_string(most));
+}
+
+std::string run_named_task(const std::string& name, const std::string& payload) {
+  const Task* const task = find_task(key_of(name));
+  if (task == nullptr) throw UnknownTask("no task is named '" + name + "' in this executable");
+  std::string result;
+  Reader in(payload);
+  Writer out(result);
+  try {
+    task->invoke(in, out);
+  } catch (const BadArguments& bad) {
+    throw SerializationError("the arguments of '" + name + "' could not be read: " + bad.what);
+  }
+  return result;
+}
+
+}  // namespace detail
+}  // namespace flagship

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include <pthread.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "flagship/executor.hpp"
+
+namespace flagship {
+namespace {
+
+class ThreadCore final : public detail::ExecutorCore {
+ public:
+  explicit ThreadCore(std::size_t max_workers) : max_workers_(max_workers) {}
+  ~ThreadCore() override { join(); }
+
+  bool in_process() const override { return true; }
+
+  void submit(std::shared_ptr<detail::LocalCall> call) override {
+    const std::lock_guard lock(mutex_);
+    if (shut_down_) throw ShutdownError();
+    queue_.push_back(std::move(call));
+    if (idle_ >= queue_.size()) {
+      work_.notify_one();
+    } else if (threads_.size() < max_workers_) {
+      threads_.emplace_back([this, number = threads_.size()] { run(number); });
+    }
+  }
+
+  void shutdown(const ShutdownOptions& options) override {
+    std::deque<std::shared_ptr<detail::LocalCall>> cancelled;
+    {
+      const std::lock_guard lock(mutex_);
+      shut_down_ = true;
+      if (options.cancel_futures) cancelled.swap(queue_);
+      work_.notify_all();
+    }
+    for (const auto& call : cancelled) call->state().cancel();
+    if (options.wait) join();
+  }
+
+  void terminate(int) override { shutdown({.wait = false, .cancel_futures = true, .deadline = {}}); }
+
+  PoolStatus status() const override {
+    const std::lock_guard lock(mutex_);
+    PoolStatus status;
+    status.queued = queue_.size();
+    status.held = status.running = threads_.size() - idle_;
+    return status;
+  }
+
+ private:
+  void run(std::size_t number) {
+    pthread_setname_np(pthread_self(), ("flagship-" + std::to_string(number)).substr(0, 15).c_str());
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++idle_;
+      work_.wait(lock, [this] { return !queue_.empty() || shut_down_; });
+      --idle_;
+      if (queue_.empty()) return;
+      const std::shared_ptr<detail::LocalCall> call = std::move(queue_.front());
+      queue_.pop_front();
+      lock.unlock();
+      call->run();
+      lock.lock();
+    }
+  }
+
+  // A task may shut its own pool down: it does not wait for itself.
+  void join() {
+    std::vector<std::thread> threads;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto self = std::find_if(threads_.begin(), threads_.end(),
+                                     [](const std::thread& t) { return t.get_id() == std::this_thread::get_id(); });
+      if (self != threads_.end()) return;
+      threads.swap(threads_);
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  const std::size_t max_workers_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable work_;
+  std::deque<std::shared_ptr<detail::LocalCall>> queue_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool shut_down_ = false;
+};
+
+std::size_t threads_for(const ThreadPoolOptions& options) {
+  if (options.max_workers < 0)
+    throw std::invalid_argument("max_workers must not be negative, and is " + std::to_string(options.max_workers));
+  const int workers = options.max_workers > 0 ? options.max_workers : std::min(32, usable_cpus() + 4);
+  return static_cast<std::size_t>(workers);
+}
+
+}  // namespace
+
+ThreadPoolExecutor::ThreadPoolExecutor(ThreadPoolOptions options)
+    : OwningExecutor(std::make_shared<ThreadCore>(threads_for(options))) {}
+
+}  // namespace flagship

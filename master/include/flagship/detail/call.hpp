@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// A submitted call: a state, and what is needed to run it, in this process or in a worker.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "flagship/detail/state.hpp"
+#include "flagship/future.hpp"
+#include "flagship/options.hpp"
+#include "flagship/serializer.hpp"
+
+namespace flagship {
+class ClaimPlace;
+}
+
+namespace flagship::detail {
+
+/// A call that runs in this process.
+class LocalCall {
+ public:
+  virtual ~LocalCall() = default;
+  /// Runs it unless it was cancelled, and ends its future.
+  virtual void run() noexcept = 0;
+  virtual StateBase& state() = 0;
+};
+
+template <class R, class F>
+class LocalCallOf final : public ValueState<R>, public LocalCall {
+ public:
+  LocalCallOf(std::string_view name, F&& function, int retries)
+      : ValueState<R>(name), function_(std::move(function)), retries_(retries) {}
+
+  StateBase& state() override { return *this; }
+
+  void run() noexcept override {
+    const auto submitted_to_start = Clock::now() - submitted_;
+    if (!this->start_running()) return;
+    for (int attempt = 1;; ++attempt) {
+      const auto begin = Clock::now();
+      Facts facts;
+      facts.attempt = attempt;
+      facts.queued = submitted_to_start;
+      try {
+        if constexpr (std::is_void_v<R>) {
+          function_();
+          this->slot().emplace();
+        } else {
+          this->slot().emplace(function_());
+        }
+        facts.wall = Clock::now() - begin;
+        this->finish(Ending::returned, nullptr, std::move(facts));
+        return;
+      } catch (...) {
+        if (attempt <= retries_) continue;
+        facts.wall = Clock::now() - begin;
+        this->finish(Ending::raised, std::current_exception(), std::move(facts));
+        return;
+      }
+    }
+  }
+
+ private:
+  F function_;
+  int retries_;
+  Clock::time_point submitted_ = Clock::now();
+};
+
+/// Where callers leave messages for the pool's loop.
+class Mailbox;
+
+/// A call for a worker process. What is not said to be the loop's is set once, before it is submitted.
+class RemoteCall : public StateBase {
+ public:
+  using StateBase::StateBase;
+
+  std::uint64_t function = 0;
+  std::string payload;  // the loop's after submission
+  std::shared_ptr<const std::string> large_payload;  // where the loop moves one that travels by itself
+  int priority = 0;
+  int retries = 0;
+  bool notify = false;
+  Mailbox* mailbox = nullptr;  // outlives every call that is not done
+
+  // The loop's.
+  std::uint32_t task = 0;
+  std::uint32_t stamp = 0;
+  ClaimPlace* place = nullptr;  // while held
+  Clock::time_point accepted{};
+  Clock::time_point assigned{};
+
+  /// Makes the value from a result's bytes; throws what reading throws.
+  virtual void read_result(std::string_view bytes) = 0;
+
+ protected:
+  bool begun() const override;
+  bool recall() override;
+  std::shared_ptr<Waker> leave() override;
+};
+
+template <class R>
+class RemoteCallOf final : public RemoteCall {
+ public:
+  explicit RemoteCallOf(std::string_view name) : RemoteCall(name) { set_value(&slot_); }
+  std::string value_type() const override { return type_name_of<R>(); }
+  void read_result(std::string_view bytes) override {
+    if constexpr (std::is_void_v<R>) {
+      slot_.emplace();
+    } else {
+      Reader in(bytes);
+      slot_.emplace(in.get<R>());
+    }
+  }
+
+ private:
+  Slot<R> slot_;
+};
+
+/// What executors do with calls. Safe from any thread.
+class ExecutorCore {
+ public:
+  virtual ~ExecutorCore() = default;
+  /// Which of the two `submit`s it takes.
+  virtual bool in_process() const = 0;
+  /// Throws ShutdownError or BrokenExecutor; everything else about a call is in its future.
+  virtual void submit(std::shared_ptr<LocalCall> call);
+  virtual void submit(Ref<RemoteCall> call);
+  virtual std::size_t max_message_bytes() const { return ~std::size_t{0}; }
+  virtual void shutdown(const ShutdownOptions& options) = 0;
+  /// Sends `signal` to every worker process and takes no more calls.
+  virtual void terminate(int signal) = 0;
+  virtual PoolStatus status() const = 0;
+};
+
+[[noreturn]] void throw_too_large(const char* what, std::size_t bytes, std::size_t most);
+/// Runs a named task of this executable in this process; `payload` is its written arguments, the result is written
+/// into what is returned. UnknownTask when there is none.
+std::string run_named_task(const std::string& name, const std::string& payload);
+
+template <class R>
+R run_named(const std::string& name, const std::string& payload) {
+  const std::string result = run_named_task(name, payload);
+  if constexpr (!std::is_void_v<R>) {
+    Reader in(result);
+    return in.get<R>();
+  }
+}
+
+}  // namespace flagship::detail

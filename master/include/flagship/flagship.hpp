@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// All of Flagship's library: concurrent.futures for C++, with real processes.
+#pragma once
+
+#include "flagship/error.hpp"
+#include "flagship/executor.hpp"
+#include "flagship/future.hpp"
+#include "flagship/init.hpp"
+#include "flagship/options.hpp"
+#include "flagship/outcome.hpp"
+#include "flagship/serializer.hpp"
+#include "flagship/task.hpp"
+#include "flagship/wait.hpp"

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+#include "master/pool/core/scheduler.hpp"
+
+#include <algorithm>
+
+namespace flagship::core {
+
+Scheduler::Scheduler(Settings settings) : settings_(settings), workers_(settings_) {}
+
+void Scheduler::handle(const Event& event, Time now, Commands& out) {
+  std::visit([&](const auto& what) { on(what, now, out); }, event);
+}
+
+// ---- tasks ---------------------------------------------------------------------------------------
+
+void Scheduler::on(const TasksArrived& event, Time now, Commands& out) {
+  for (const NewTask& task : event.tasks) {
+    TaskRecord& record = tasks_.add(task.task);
+    record.priority = task.priority;
+    record.retries = task.retries;
+    if (broken_) end(task.task, Why::broken, out);
+    else if (terminating_) end(task.task, Why::cancelled, out);
+    else tasks_.enqueue(task.task);
+  }
+  proceed(now, out);
+}
+
+void Scheduler::on(const TaskCancelled& event, Time now, Commands& out) {
+  if (!tasks_.known(event.task)) return;
+  TaskRecord& record = tasks_[event.task];
+  if (record.where == Where::queued) {
+    tasks_.unqueue(event.task);
+  } else {
+    Worker& worker = workers_[record.worker];
+    if (!event.unsent) worker.taken_back.emplace(make_ticket(event.task, record.stamp), record.place);
+    release(worker, record);
+    if (event.unsent) workers_.free_place(worker, record.place);
+    workers_.refresh(record.worker);
+  }
+  end(event.task, Why::cancelled, out);
+  proceed(now, out);
+}
+
+void Scheduler::on(const TasksTakenBack& event, Time now, Commands& out) {
+  Worker* const worker = workers_.find(event.worker);
+  if (worker == nullptr) return;
+  for (auto at = event.tickets.rbegin(); at != event.tickets.rend(); ++at) {
+    TaskRecord& record = tasks_[task_of(*at)];
+    worker->taken_back.emplace(*at, record.place);
+    release(*worker, record);
+    tasks_.enqueue_first(task_of(*at));
+  }
+  workers_.refresh(event.worker.id);
+  proceed(now, out);
+}
+
+void Scheduler::on(const ResultsArrived& event, Time now, Commands& out) {
+  Worker* const worker = workers_.find(event.worker);
+  if (worker == nullptr) {
+    stale_results_ += event.tickets.size();
+    return;
+  }
+  for (std::uint32_t i = 0; i < event.tickets.size(); ++i)
+    accept(*worker, event.tickets[i], event.how.empty() ? How::returned : event.how[i], i, out);
+  if (!event.tickets.empty()) {
+    const double mean = static_cast<double>(event.busy.count()) / static_cast<double>(event.tickets.size());
+    // Longer at once, shorter by and by: a worker must not sit on tasks that others could run.
+    worker->mean_ns = mean > worker->mean_ns ? mean : (worker->mean_ns + mean) / 2;
+    worker->fruitful = true;
+    worker->heard = now;
+    fruitless_ = 0;
+  }
+  workers_.refresh(event.worker.id);
+  proceed(now, out);
+}
+
+void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t index, Commands& out) {
+  if (!worker.taken_back.empty()) {
+    if (const auto at = worker.taken_back.find(ticket); at != worker.taken_back.end()) {
+      workers_.free_place(worker, at->second);
+      worker.taken_back.erase(at);
+      return;
+    }
+  }
+  const TaskId task = task_of(ticket);
+  const bool current = tasks_.known(task) && tasks_[task].where == Where::held && tasks_[task].stamp == stamp_of(ticket);
+  if (!current) {
+    ++stale_results_;
+    return;
+  }
+  TaskRecord& record = tasks_[task];
+  release(worker, record);
+  workers_.free_place(worker, record.place);
+  if (how == How::recalled) return tasks_.enqueue_first(task);
+  if (how == How::raised && record.retries > 0 && !terminating_) {
+    --record.retries;
+    ++record.begun;
+    return tasks_.enqueue(task);
+  }
+  out.ends.push_back({task, Why::result, record.worker, index, record.begun + 1u});
+  tasks_.forget(task);
+}
+
+// The task is no longer the worker's; its place is another matter.
+void Scheduler::release(Worker& worker, TaskRecord& record) {
+  record.where = Where::nowhere;
+  --worker.held;
+  --held_;
+}
+
+void Scheduler::end(TaskId task, Why why, Commands& out) {
+  const TaskRecord& record = tasks_[task];
+  out.ends.push_back({task, why, record.worker, 0, record.begun + (why == Why::worker_died ? 0u : 1u)});
+  tasks_.forget(task);
+}
+
+// ---- workers -------------------------------------------------------------------------------------
+
+void Scheduler::on(const WorkerReady& event, Time now, Commands& out) {
+  Worker* const worker = workers_.find(event.worker);
+  if (worker == nullptr || worker->life != Life::starting) return;
+  worker->life = Life::ready;
+  worker->ready_at = worker->heard = now;
+  workers_.refresh(event.worker.id);
+  proceed(now, out);
+}
+
+void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
+  Worker* const worker = workers_.find(event.worker);
+  if (worker == nullptr) return;
+  const bool lasted = worker->life != Life::starting && now - worker->ready_at >= settings_.fruitful_after;
+  const bool fruitful = worker->fruitful || lasted || !event.begun.empty() || worker->life == Life::draining;
+  const std::vector<Ticket> held = workers_.held_by(*worker);
+  bury(event.worker, *worker, fruitful, event.cause, now, out);
+  if (settings_.on_death == OnDeath::break_pool && !stopping_ && !broken_) {
+    for (const Ticket ticket : event.begun) lose_task(ticket, true, out);
+    for (const Ticket ticket : held) lose_task(ticket, false, out);
+    return break_pool(event.cause, out);
+  }
+  for (auto at = held.rbegin(); at != held.rend(); ++at) {
+    const bool begun = std::find(event.begun.begin(), event.begun.end(), *at) != event.begun.end();
+    lose_task(*at, begun, out);
+  }
+  proceed(now, out);
+}
+
+// A task whose worker is gone: again elsewhere, or its end.
+void Scheduler::lose_task(Ticket ticket, bool begun, Commands& out) {
+  const TaskId task = task_of(ticket);
+  TaskRecord& record = tasks_[task];
+  if (record.where != Where::held || record.stamp != stamp_of(ticket)) return;
+  record.where = Where::nowhere;
+  if (begun) ++record.begun;
+  if (begun && (settings_.on_death != OnDeath::retry || record.begun >= settings_.max_attempts || terminating_))
+    return end(task, Why::worker_died, out);
+  if (terminating_) return end(task, broken_ ? Why::broken : Why::cancelled, out);
+  tasks_.enqueue_first(task);
+}
+
+void Scheduler::on(const StartFailed& event, Time now, Commands& out) {
+  if (Worker* const worker = workers_.find(event.worker)) bury(event.worker, *worker, false, event.cause, now, out);
+  proceed(now, out);
+}
+
+// The process is over; its place backs off when it achieved nothing.
+void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause, Time now, Commands& out) {
+  held_ -= worker.held;
+  worker.held = 0;
+  worker.by_place.clear();
+  worker.free_places.clear();
+  worker.taken_back.clear();
+  worker.mean_ns = -1;
+  worker.life = Life::none;
+  fruitless_ = fruitful ? 0 : fruitless_ + 1;
+  if (fruitless_ > 0 && !terminating_) {
+    worker.life = Life::backing_off;
+    worker.start_at = now + settings_.first_backoff * (1 << std::min(fruitless_ - 1, 10));
+  }
+  workers_.refresh(ref.id);
+  if (fruitless_ >= settings_.max_fruitless && !broken_ && !terminating_)
+    break_pool("no worker could be kept alive: " + cause, out);
+}
+
+void Scheduler::break_pool(const std::string& cause, Commands& out) {
+  broken_ = cause;
+  terminating_ = true;
+  while (tasks_.queued() > 0) end(tasks_.pop(), Why::broken, out);
+  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+    Worker& worker = workers_[id];
+    for (const Ticket ticket : workers_.held_by(worker)) end(task_of(ticket), Why::broken, out);
+    held_ -= worker.held;
+    worker.held = 0;
+    if (worker.life == Life::backing_off) worker.life = Life::none;
+    workers_.refresh(id);
+  }
+}
+
+// ---- the whole pool ------------------------------------------------------------------------------
+
+void Scheduler::on(const ShutdownAsked& event, Time now, Commands& out) {
+  stopping_ = true;
+  if (event.cancel_pending)
+    while (tasks_.queued() > 0) end(tasks_.pop(), Why::cancelled, out);
+  proceed(now, out);
+}
+
+void Scheduler::on(const TerminateAsked&, Time, Commands& out) {
+  stopping_ = terminating_ = true;
+  while (tasks_.queued() > 0) end(tasks_.pop(), Why::cancelled, out);
+  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+    if (workers_[id].life == Life::backing_off) workers_[id].life = Life::none;
+    workers_.refresh(id);
+  }
+}
+
+void Scheduler::on(const PoolBroke& event, Time, Commands& out) {
+  if (!broken_) break_pool(event.cause, out);
+}
+
+void Scheduler::on(const Tick&, Time now, Commands& out) {
+  rebalance(now, out);
+  proceed(now, out);
+}
+
+std::optional<Time> Scheduler::next_tick() const {
+  std::optional<Time> next;
+  const auto sooner = [&](Time time) { next = next ? std::min(*next, time) : time; };
+  if (workers_.starting() > 0) {
+    for (std::uint32_t id = 0; id < workers_.size(); ++id)
+      if (workers_[id].life == Life::backing_off) sooner(workers_[id].start_at);
+  }
+  if (rebalance_at_) sooner(*rebalance_at_);
+  return next;
+}
+
+bool Scheduler::finished() const {
+  return stopping_ && tasks_.queued() == 0 && held_ == 0 && workers_.live() == 0;
+}
+
+void Scheduler::proceed(Time now, Commands& out) {
+  if (!terminating_) {
+    grow(now, out);
+    dispatch(now, out);
+  }
+  if (stopping_ && tasks_.queued() == 0 && held_ == 0) drain_all(out);
+  const bool uneven = tasks_.queued() == 0 && !workers_.ahead().empty() && !workers_.idle().empty();
+  if (!uneven) rebalance_at_.reset();
+  if (uneven && !rebalance_at_) rebalance_at_ = now + settings_.rebalance_after;
+}
+
+void Scheduler::grow(Time now, Commands& out) {
+  if (workers_.starting() > 0) {
+    for (std::uint32_t id = 0; id < workers_.size(); ++id)
+      if (workers_[id].life == Life::backing_off && workers_[id].start_at <= now) start(id, out);
+  }
+  const std::size_t outstanding = tasks_.queued() + held_;
+  const bool all = settings_.eager && !stopping_;
+  const std::size_t wanted = all ? workers_.size() : std::min<std::size_t>(outstanding, workers_.size());
+  while (workers_.live() < wanted && !workers_.vacant().empty()) start(workers_.vacant().last(), out);
+}
+
+void Scheduler::start(std::uint32_t id, Commands& out) {
+  Worker& worker = workers_[id];
+  worker.life = Life::starting;
+  worker.fruitful = false;
+  ++worker.incarnation;
+  workers_.refresh(id);
+  out.starts.push_back({{id, worker.incarnation}, worker.concurrency});
+}
+
+void Scheduler::dispatch(Time now, Commands& out) {
+  while (tasks_.queued() > 0) {
+    const std::size_t open = workers_.idle().size() + workers_.partial().size();
+    if (open == 0) return;
+    const bool idle = !workers_.idle().empty();
+    // What workers that are coming will run is left for them.
+    if (!idle && tasks_.queued() <= workers_.starting()) return;
+    const std::uint32_t id = idle ? workers_.idle().last() : workers_.partial().last();
+    const std::size_t hands = open + workers_.starting();
+    const std::size_t share = (tasks_.queued() + hands - 1) / hands;
+    give(id, static_cast<std::uint32_t>(std::min<std::size_t>(share, workers_.credit(workers_[id]))), now, out);
+  }
+}
+
+void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& out) {
+  Worker& worker = workers_[id];
+  if (worker.held == 0) worker.heard = now;
+  out.assigns.push_back({{id, worker.incarnation}, static_cast<std::uint32_t>(out.assigned.size()), count});
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const TaskId task = tasks_.pop();
+    TaskRecord& record = tasks_[task];
+    record.where = Where::held;
+    record.stamp = tasks_.next_stamp();
+    record.worker = id;
+    const Ticket ticket = make_ticket(task, record.stamp);
+    record.place = workers_.take_place(worker, ticket);
+    out.assigned.push_back({ticket, record.place});
+  }
+  worker.held += count;
+  held_ += count;
+  workers_.refresh(id);
+}
+
+// While some are idle and the queue is empty, a worker that has been silent gives up half of what it holds ahead.
+void Scheduler::rebalance(Time now, Commands& out) {
+  if (!rebalance_at_ || *rebalance_at_ > now) return;
+  rebalance_at_.reset();
+  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+    const Worker& worker = workers_[id];
+    if (worker.life != Life::ready || worker.held <= worker.concurrency) continue;
+    if (now - worker.heard < settings_.rebalance_after) continue;
+    const std::vector<Ticket> held = workers_.held_by(worker);
+    const std::size_t spare = held.size() - worker.concurrency;
+    TakeBack command{{id, worker.incarnation}, {}};
+    for (std::size_t i = held.size() - (spare + 1) / 2; i < held.size(); ++i)
+      command.tasks.push_back({held[i], tasks_[task_of(held[i])].place});
+    out.take_backs.push_back(std::move(command));
+  }
+}
+
+void Scheduler::drain_all(Commands& out) {
+  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+    Worker& worker = workers_[id];
+    if (worker.life == Life::backing_off) worker.life = Life::none;
+    if (worker.life == Life::ready) {
+      worker.life = Life::draining;
+      out.drains.push_back({{id, worker.incarnation}});
+    }
+    workers_.refresh(id);
+  }
+}
+
+}  // namespace flagship::core

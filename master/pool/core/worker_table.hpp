@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "master/pool/core/types.hpp"
+
+namespace flagship::core {
+
+/// A set of small integers with constant-time changes; the last one added comes first.
+class IndexSet {
+ public:
+  void resize(std::size_t n) { at_.resize(n, kNone); }
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+  std::uint32_t last() const { return items_.back(); }
+  void put(std::uint32_t item, bool in);
+
+ private:
+  static constexpr std::uint32_t kNone = ~0u;
+  std::vector<std::uint32_t> items_;
+  std::vector<std::uint32_t> at_;
+};
+
+enum class Life : std::uint8_t { none, backing_off, starting, ready, draining };
+
+/// One place for a worker and what it holds. A place outlives its processes: `incarnation` tells them apart.
+struct Worker {
+  Life life = Life::none;
+  std::uint32_t incarnation = 0;
+  std::uint32_t concurrency = 1;
+  std::uint32_t held = 0;                 // tasks handed over and not ended
+  bool fruitful = false;                  // this incarnation has begun or ended a task
+  double mean_ns = -1;                    // running time of a call lately; negative: not known yet
+  Time ready_at{};
+  Time heard{};                           // when it last delivered, or was first given something
+  Time start_at{};                        // while backing off
+  std::vector<Ticket> by_place;           // 0: free
+  std::vector<std::uint32_t> free_places;
+  std::unordered_map<Ticket, std::uint32_t> taken_back;  // their places stay taken until the worker has passed over them
+};
+
+/// All workers, and who can be given more.
+class WorkerTable {
+ public:
+  explicit WorkerTable(const Settings& settings);
+
+  Worker& operator[](std::uint32_t id) { return workers_[id]; }
+  const Worker& operator[](std::uint32_t id) const { return workers_[id]; }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(workers_.size()); }
+  /// Null when this incarnation is over.
+  Worker* find(WorkerRef ref);
+
+  /// How many more it may be given now.
+  std::uint32_t credit(const Worker& worker) const;
+  std::uint32_t window(const Worker& worker) const;
+  /// To be called after any change to a worker's life, holdings or mean.
+  void refresh(std::uint32_t id);
+
+  std::uint32_t take_place(Worker& worker, Ticket ticket);
+  void free_place(Worker& worker, std::uint32_t place);
+  /// All that it holds, oldest handing over first.
+  std::vector<Ticket> held_by(const Worker& worker) const;
+
+  const IndexSet& idle() const { return idle_; }        // ready, holds nothing
+  const IndexSet& partial() const { return partial_; }  // ready, holds something, has credit
+  const IndexSet& ahead() const { return ahead_; }      // holds more than it runs
+  const IndexSet& vacant() const { return vacant_; }    // no process, none coming
+  std::uint32_t starting() const { return starting_; }
+  std::uint32_t live() const { return size() - static_cast<std::uint32_t>(vacant_.size()); }
+
+ private:
+  const Settings& settings_;
+  std::vector<Worker> workers_;
+  std::vector<Life> lives_;  // as of the last refresh
+  IndexSet idle_, partial_, ahead_, vacant_;
+  std::uint32_t starting_ = 0;
+};
+
+}  // namespace flagship::core

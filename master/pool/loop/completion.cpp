@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "master/pool/loop/completion.hpp"
+
+#include "common/wire/raised.hpp"
+
+namespace flagship::pool {
+namespace {
+
+std::exception_ptr read_value(detail::RemoteCall& call, std::string_view bytes) {
+  try {
+    call.read_result(bytes);
+    return nullptr;
+  } catch (const SerializationError&) {
+    return std::current_exception();
+  } catch (const std::exception& error) {
+    return std::make_exception_ptr(SerializationError(std::string("the result could not be read: ") + error.what()));
+  } catch (...) {
+    return std::make_exception_ptr(SerializationError("the result could not be read"));
+  }
+}
+
+std::string message_of(std::string_view packed) {
+  try {
+    std::rethrow_exception(wire::unpack_exception(packed));
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "unknown error";
+  }
+}
+
+std::exception_ptr error_of(detail::RemoteCall& call, const wire::CallResult& result) {
+  switch (result.ending) {
+    case wire::CallEnding::returned: return read_value(call, result.payload);
+    case wire::CallEnding::raised: return wire::unpack_exception(result.payload);
+    case wire::CallEnding::unknown_function:
+      return std::make_exception_ptr(UnknownTask("no worker has a task named '" + std::string(call.name()) + "'"));
+    case wire::CallEnding::bad_arguments:
+      return std::make_exception_ptr(SerializationError("the arguments of '" + std::string(call.name()) +
+                                                        "' could not be read: " + message_of(result.payload)));
+    case wire::CallEnding::bad_result:
+      return std::make_exception_ptr(SerializationError("the result of '" + std::string(call.name()) +
+                                                        "' could not be written: " + message_of(result.payload)));
+    case wire::CallEnding::recalled: break;
+  }
+  return std::make_exception_ptr(CancelledError());
+}
+
+detail::Facts facts_of(const detail::RemoteCall& call, std::uint32_t attempt,
+                       const std::shared_ptr<const detail::Place>& place) {
+  detail::Facts facts;
+  facts.place = place;
+  facts.attempt = static_cast<int>(attempt);
+  facts.queued = call.assigned - call.accepted;
+  return facts;
+}
+
+}  // namespace
+
+void complete(detail::RemoteCall& call, const wire::CallResult& result, std::uint32_t attempt,
+              const std::shared_ptr<const detail::Place>& place) {
+  detail::Facts facts = facts_of(call, attempt, place);
+  if (result.usage) {
+    facts.wall = result.usage->wall;
+    facts.user = result.usage->user;
+    facts.system = result.usage->system;
+    facts.peak_rss = result.usage->peak_rss;
+  }
+  std::exception_ptr error = error_of(call, result);
+  const Ending ending = error ? Ending::raised : Ending::returned;
+  call.finish(ending, std::move(error), std::move(facts));
+}
+
+void complete_dead(detail::RemoteCall& call, Death death, std::uint32_t attempt,
+                   const std::shared_ptr<const detail::Place>& place) {
+  death.task = call.name();
+  death.attempt = static_cast<int>(attempt);
+  call.finish(Ending::worker_died, std::make_exception_ptr(WorkerDied(std::move(death))),
+              facts_of(call, attempt, place));
+}
+
+void complete_broken(detail::RemoteCall& call, const std::string& cause) {
+  call.finish(Ending::worker_died, std::make_exception_ptr(BrokenProcessPool(cause)));
+}
+
+}  // namespace flagship::pool

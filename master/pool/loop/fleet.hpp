@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/claim.hpp"
+#include "common/wire/frames.hpp"
+#include "flagship/detail/state.hpp"
+#include "flagship/error.hpp"
+#include "master/pool/core/types.hpp"
+
+namespace flagship::pool {
+
+/// What one wait brought. Messages come before deaths: what a worker said before it died is heard first.
+struct Happenings {
+  struct Message {
+    pid_t sender = 0;  // as the kernel says; 0: unknown
+    wire::Blobs blobs;
+  };
+  std::vector<Message> messages;
+  struct Gone {
+    core::WorkerRef worker;
+    Death death;
+  };
+  std::vector<Gone> gone;
+  void clear() {
+    messages.clear();
+    gone.clear();
+  }
+};
+
+/// The worker processes and the way to them, as the loop sees them. The loop's thread only, but for `waker`.
+class Fleet {
+ public:
+  virtual ~Fleet() = default;
+
+  /// Begins a worker's life. What goes wrong is the return value, empty when nothing did. Its end is a Gone.
+  virtual std::string start(core::WorkerRef worker) = 0;
+  /// Never blocks: what cannot go out yet is kept and goes before anything later.
+  virtual void send(core::WorkerRef worker, wire::Frames&& message) = 0;
+  virtual void signal(core::WorkerRef worker, int signal) = 0;
+  /// Its places, until `bury`; also after its death.
+  virtual ClaimPage& claims(core::WorkerRef worker) = 0;
+  virtual pid_t pid(core::WorkerRef worker) const = 0;
+  virtual const std::string& host() const = 0;
+  /// Nothing more is wanted of a worker that is gone.
+  virtual void bury(core::WorkerRef worker) = 0;
+
+  /// What has happened; waits for something, a wake, or the deadline if nothing has. A past deadline: only looks.
+  virtual void wait(detail::Deadline deadline, Happenings& out) = 0;
+  virtual std::shared_ptr<detail::Waker> waker() = 0;
+};
+
+}  // namespace flagship::pool

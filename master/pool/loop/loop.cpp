@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: MIT
+#include "master/pool/loop/loop.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace flagship::pool {
+namespace {
+
+constexpr std::size_t kBatchBytes = 1 << 20;  // a batch of arguments is not grown beyond this
+constexpr auto kLastResults = std::chrono::milliseconds(50);  // how long results of a dead worker are waited for
+
+}  // namespace
+
+Loop::Loop(LoopSettings settings, std::unique_ptr<Fleet> fleet)
+    : settings_(settings),
+      fleet_(std::move(fleet)),
+      scheduler_(settings.scheduler),
+      mailbox_(fleet_->waker()),
+      lives_(settings.scheduler.max_workers) {}
+
+Loop::~Loop() = default;
+
+void Loop::run() {
+  try {
+    run_until_finished();
+  } catch (const std::exception& error) {
+    give_up(std::string("the pool's loop failed: ") + error.what());
+  }
+  mailbox_.end();
+}
+
+void Loop::run_until_finished() {
+  now_ = detail::Clock::now();
+  if (settings_.scheduler.eager) handle(core::Tick{});
+  for (;;) {
+    read_mailbox();
+    settle_dying();
+    check_limits();
+    break_if_broken();
+    if (scheduler_.finished()) return;
+    wait();
+    for (const Happenings::Message& message : happenings_.messages) on_message(message);
+    for (Happenings::Gone& gone : happenings_.gone) dying_.push_back({std::move(gone), now_ + kLastResults});
+    if (const auto tick = scheduler_.next_tick(); tick && *tick <= now_) handle(core::Tick{});
+  }
+}
+
+void Loop::wait() {
+  detail::Deadline deadline = scheduler_.next_tick();
+  const auto sooner = [&deadline](detail::Clock::time_point time) { deadline = deadline ? std::min(*deadline, time) : time; };
+  for (const Life& life : lives_)
+    if (life.limit != detail::Clock::time_point{}) sooner(life.limit);
+  if (!dying_.empty()) sooner(now_ + std::chrono::milliseconds(1));
+  if (mailbox_.falling_asleep()) deadline = now_;
+  happenings_.clear();
+  fleet_->wait(deadline, happenings_);
+  mailbox_.awake();
+  now_ = detail::Clock::now();
+}
+
+// ---- callers -------------------------------------------------------------------------------------
+
+void Loop::read_mailbox() {
+  if (!mailbox_.take(arrived_, requests_)) return;
+  new_tasks_.clear();
+  for (auto& call : arrived_) {
+    const int priority = call->priority;
+    const int retries = call->retries;
+    new_tasks_.push_back({keep(std::move(call)), priority, retries});
+  }
+  if (!new_tasks_.empty()) handle(core::TasksArrived{new_tasks_});
+  for (const auto& call : requests_.cancelled)
+    if (call->task < calls_.size() && calls_[call->task].get() == call.get()) handle(core::TaskCancelled{call->task});
+  if (requests_.cancel_pending)
+    for (const auto& call : std::vector(calls_))
+      if (call) call->cancel();  // comes back through the mailbox
+  if (requests_.terminate != 0) terminate(requests_.terminate);
+  if (requests_.shutdown) handle(core::ShutdownAsked{requests_.cancel_pending});
+  for (const auto& request : requests_.status) request->answer(status());
+}
+
+core::TaskId Loop::keep(detail::Ref<detail::RemoteCall> call) {
+  core::TaskId task = 0;
+  if (free_tasks_.empty()) {
+    task = static_cast<core::TaskId>(calls_.size());
+    calls_.emplace_back();
+  } else {
+    task = free_tasks_.back();
+    free_tasks_.pop_back();
+  }
+  call->task = task;
+  call->accepted = now_;
+  if (call->payload.size() >= wire::kOwnFrameBytes)
+    call->large_payload = std::make_shared<const std::string>(std::exchange(call->payload, {}));
+  calls_[task] = std::move(call);
+  return task;
+}
+
+void Loop::drop(core::TaskId task) {
+  detail::RemoteCall& call = *calls_[task];
+  call.payload = {};
+  call.large_payload.reset();
+  calls_[task] = {};
+  free_tasks_.push_back(task);
+}
+
+void Loop::terminate(int signal) {
+  for (const Life& life : lives_)
+    if (life.alive) fleet_->signal(life.worker, signal);
+  handle(core::TerminateAsked{});
+}
+
+PoolStatus Loop::status() const {
+  PoolStatus status;
+  status.queued = scheduler_.queued();
+  status.held = scheduler_.held();
+  status.deaths = deaths_;
+  for (const auto& call : calls_)
+    if (call && call->state() == State::running) ++status.running;
+  for (const Life& life : lives_) {
+    if (!life.alive) continue;
+    const core::Worker& worker = scheduler_.workers()[life.worker.id];
+    WorkerState state = WorkerState::starting;
+    if (worker.life == core::Life::ready) state = worker.held > 0 ? WorkerState::busy : WorkerState::idle;
+    if (worker.life == core::Life::draining) state = WorkerState::stopping;
+    status.workers.push_back({static_cast<int>(life.worker.id), life.pid,
+                              life.place ? life.place->host : std::string(), state, worker.held});
+  }
+  return status;
+}
+
+// ---- the scheduler -------------------------------------------------------------------------------
+
+void Loop::handle(const core::Event& event) {
+  handle_one(event);
+  while (!follow_ups_.empty()) {
+    std::deque<core::Event> next;
+    next.swap(follow_ups_);
+    for (const core::Event& follow_up : next) handle_one(follow_up);
+  }
+}
+
+void Loop::handle_one(const core::Event& event) {
+  commands_.clear();
+  scheduler_.handle(event, now_, commands_);
+  carry_out(commands_);
+}
+
+void Loop::carry_out(core::Commands& commands) {
+  for (const core::StartWorker& command : commands.starts) start(command);
+  for (const core::EndTask& command : commands.ends) end(command);
+  for (const core::Assign& command : commands.assigns) assign(command, commands);
+  for (const core::TakeBack& command : commands.take_backs) take_back(command);
+  for (const core::DrainWorker& command : commands.drains) drain(command.worker);
+}
+
+void Loop::start(const core::StartWorker& command) {
+  Life& life = lives_[command.worker.id];
+  life = {command.worker, true, 0, command.concurrency, now_ + settings_.start_limit, nullptr};
+  std::string cause = fleet_->start(command.worker);
+  life.pid = fleet_->pid(command.worker);
+  if (cause.empty()) return;
+  life = {};
+  follow_ups_.emplace_back(core::StartFailed{command.worker, std::move(cause)});
+}
+
+void Loop::assign(const core::Assign& command, const core::Commands& commands) {
+  ClaimPage& claims = fleet_->claims(command.worker);
+  std::size_t bytes = 0;
+  const auto send = [&] {
+    if (writer_.batched() > 0) fleet_->send(command.worker, writer_.take_assign());
+    bytes = 0;
+  };
+  for (std::uint32_t i = command.first; i < command.first + command.count; ++i) {
+    const core::AssignedTask& task = commands.assigned[i];
+    detail::RemoteCall& call = *calls_[core::task_of(task.ticket)];
+    call.stamp = core::stamp_of(task.ticket);
+    call.place = &claims[task.place];
+    call.assigned = now_;
+    call.place->hold(call.stamp);
+    if (!call.hand_over()) {
+      follow_ups_.emplace_back(core::TaskCancelled{core::task_of(task.ticket), true});
+      continue;
+    }
+    writer_.add({task.ticket, task.place, call.function, call.notify, call.payload}, call.large_payload);
+    bytes += call.large_payload ? call.large_payload->size() : call.payload.size();
+    if (bytes >= kBatchBytes) send();
+  }
+  send();
+}
+
+void Loop::take_back(const core::TakeBack& command) {
+  taken_back_.clear();
+  ClaimPage& claims = fleet_->claims(command.worker);
+  for (const core::AssignedTask& task : command.tasks) {
+    if (!claims[task.place].recall(core::stamp_of(task.ticket))) continue;
+    calls_[core::task_of(task.ticket)]->return_to_pending();
+    taken_back_.push_back(task.ticket);
+  }
+  if (!taken_back_.empty()) follow_ups_.emplace_back(core::TasksTakenBack{command.worker, taken_back_});
+}
+
+void Loop::drain(Ref worker) {
+  lives_[worker.id].limit = now_ + settings_.drain_limit;
+  fleet_->send(worker, writer_.drain());
+}
+
+void Loop::end(const core::EndTask& end) {
+  detail::RemoteCall& call = *calls_[end.task];
+  const auto& place = lives_[end.worker].place;
+  switch (end.why) {
+    case core::Why::result: {
+      std::optional<wire::CallResult> result = reader_.next();
+      for (++next_result_; next_result_ <= end.index; ++next_result_) result = reader_.next();
+      complete(call, *result, end.attempt, place);
+      break;
+    }
+    case core::Why::worker_died: complete_dead(call, *death_, end.attempt, place); break;
+    case core::Why::cancelled: call.cancel_by_owner(); break;
+    case core::Why::broken: complete_broken(call, *scheduler_.broken()); break;
+  }
+  drop(end.task);
+}
+
+// ---- workers -------------------------------------------------------------------------------------
+
+Loop::Life* Loop::life_of(wire::Sender sender) {
+  if (sender.worker >= lives_.size()) return nullptr;
+  Life& life = lives_[sender.worker];
+  return life.alive && life.worker.incarnation == sender.incarnation ? &life : nullptr;
+}
+
+void Loop::on_message(const Happenings::Message& message) {
+  const wire::UpReader::Kind kind = reader_.read(message.blobs);
+  if (kind == wire::UpReader::Kind::malformed) return;
+  Life* const life = life_of(reader_.sender());
+  if (life == nullptr || (message.sender != life->pid && message.sender != 0)) return;
+  switch (kind) {
+    case wire::UpReader::Kind::hello: return on_hello(*life);
+    case wire::UpReader::Kind::results: return on_results(*life);
+    case wire::UpReader::Kind::began:
+      for (const core::Ticket ticket : reader_.tickets()) {
+        const core::TaskId task = core::task_of(ticket);
+        if (task < calls_.size() && calls_[task] && calls_[task]->stamp == core::stamp_of(ticket))
+          calls_[task]->tell_running();
+      }
+      return;
+    case wire::UpReader::Kind::bye: return handle(core::PoolBroke{reader_.bye_reason()});
+    case wire::UpReader::Kind::malformed: return;
+  }
+}
+
+void Loop::on_hello(Life& life) {
+  const wire::Hello hello = reader_.hello();
+  if (hello.protocol != wire::kProtocol) {
+    return handle(core::PoolBroke{"the worker executable speaks version " + std::to_string(hello.protocol) +
+                                  " of the protocol (Flagship " + hello.version + "), this program version " +
+                                  std::to_string(wire::kProtocol)});
+  }
+  life.limit = {};
+  life.place = std::make_shared<const detail::Place>(
+      detail::Place{fleet_->host(), hello.pid, static_cast<int>(life.worker.id)});
+  wire::Welcome welcome;
+  welcome.concurrency = life.concurrency;
+  welcome.flush_after = settings_.flush_after;
+  fleet_->send(life.worker, writer_.welcome(welcome));
+  handle(core::WorkerReady{life.worker});
+}
+
+void Loop::on_results(Life& life) {
+  const std::span<const std::uint64_t> tickets = reader_.tickets();
+  how_.clear();
+  if (!reader_.all_returned()) {
+    for (std::size_t i = 0; i < tickets.size(); ++i) {
+      const wire::CallEnding ending = reader_.ending(i);
+      how_.push_back(ending == wire::CallEnding::returned   ? core::How::returned
+                     : ending == wire::CallEnding::recalled ? core::How::recalled
+                     : ending == wire::CallEnding::raised   ? core::How::raised
+                                                            : core::How::failed);
+    }
+  }
+  next_result_ = 0;
+  handle(core::ResultsArrived{life.worker, tickets, how_, reader_.busy()});
+}
+
+bool Loop::results_under_way(Ref worker) {
+  for (const core::Ticket ticket : scheduler_.workers().held_by(scheduler_.workers()[worker.id])) {
+    const detail::RemoteCall& call = *calls_[core::task_of(ticket)];
+    if (call.place->is(core::stamp_of(ticket), Claim::finished)) return true;
+  }
+  return false;
+}
+
+void Loop::settle_dying() {
+  for (std::size_t i = 0; i < dying_.size();) {
+    const Dying& dying = dying_[i];
+    if (life_of({dying.gone.worker.id, dying.gone.worker.incarnation}) != nullptr && dying.limit > now_ &&
+        results_under_way(dying.gone.worker)) {
+      ++i;
+      continue;
+    }
+    const Happenings::Gone gone = std::move(dying_[i].gone);
+    dying_.erase(dying_.begin() + static_cast<std::ptrdiff_t>(i));
+    on_gone(gone);
+  }
+}
+
+void Loop::on_gone(const Happenings::Gone& gone) {
+  Life* const life = life_of({gone.worker.id, gone.worker.incarnation});
+  if (life == nullptr) return;
+  if (scheduler_.workers()[gone.worker.id].life != core::Life::draining && !broken_) ++deaths_;
+  const std::vector<core::Ticket> begun = detach_held(gone.worker);
+  life->alive = false;
+  life->limit = {};
+  death_ = &gone.death;
+  handle(core::WorkerGone{gone.worker, begun,
+                          "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death)});
+  death_ = nullptr;
+  fleet_->bury(gone.worker);
+}
+
+// Takes everything out of a dead worker's hands; what it had begun is returned.
+std::vector<core::Ticket> Loop::detach_held(Ref worker) {
+  std::vector<core::Ticket> begun;
+  for (const core::Ticket ticket : scheduler_.workers().held_by(scheduler_.workers()[worker.id])) {
+    detail::RemoteCall& call = *calls_[core::task_of(ticket)];
+    const std::uint32_t stamp = core::stamp_of(ticket);
+    if (!call.place->recall(stamp) && !call.place->is(stamp, Claim::recalled)) begun.push_back(ticket);
+    call.return_to_pending();
+  }
+  return begun;
+}
+
+void Loop::check_limits() {
+  for (Life& life : lives_) {
+    if (life.limit == detail::Clock::time_point{} || life.limit > now_) continue;
+    life.limit = {};
+    fleet_->signal(life.worker, SIGKILL);
+  }
+}
+
+void Loop::break_if_broken() {
+  if (broken_ || !scheduler_.broken()) return;
+  broken_ = true;
+  mailbox_.close(*scheduler_.broken());
+  for (const Life& life : lives_)
+    if (life.alive) fleet_->signal(life.worker, SIGKILL);
+}
+
+// The loop itself cannot go on: no future may be left without an outcome.
+void Loop::give_up(const std::string& cause) noexcept {
+  mailbox_.close(cause);
+  for (const Life& life : lives_)
+    if (life.alive) fleet_->signal(life.worker, SIGKILL);
+  mailbox_.take(arrived_, requests_);
+  for (auto& call : arrived_) complete_broken(*call, cause);
+  for (auto& call : calls_)
+    if (call) complete_broken(*call, cause);
+  calls_.clear();
+}
+
+}  // namespace flagship::pool

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/wire/down.hpp"
+#include "common/wire/up.hpp"
+#include "flagship/detail/call.hpp"
+#include "master/pool/core/scheduler.hpp"
+#include "master/pool/loop/completion.hpp"
+#include "master/pool/loop/fleet.hpp"
+#include "master/pool/loop/mailbox.hpp"
+
+namespace flagship::pool {
+
+struct LoopSettings {
+  core::Settings scheduler;
+  std::size_t max_message_bytes = 0;
+  std::chrono::microseconds flush_after{5000};
+  duration start_limit = std::chrono::seconds(20);  // a worker that has not said Hello by then is given up
+  duration drain_limit = std::chrono::seconds(5);   // a worker that was told to leave and is still there is killed
+};
+
+/// Drives a pool: carries what callers and workers say to the scheduler, and what the scheduler decides to them.
+/// `run` is the body of the pool's one thread, which owns everything here; the mailbox is the way in.
+class Loop {
+ public:
+  Loop(LoopSettings settings, std::unique_ptr<Fleet> fleet);
+  ~Loop();
+
+  detail::Mailbox& mailbox() { return mailbox_; }
+  /// Returns when all calls have ended and all workers are gone after a shutdown. Never throws.
+  void run();
+
+ private:
+  using Ref = core::WorkerRef;
+  struct Dying {  // gone, but results of it are on their way yet
+    Happenings::Gone gone;
+    detail::Clock::time_point limit;
+  };
+  struct Life {  // what the loop keeps of a worker besides
+    Ref worker;
+    bool alive = false;
+    pid_t pid = 0;
+    std::uint32_t concurrency = 1;
+    detail::Clock::time_point limit{};  // for its Hello, or to be gone when draining; zero: none
+    std::shared_ptr<const detail::Place> place;
+  };
+
+  void run_until_finished();
+  void read_mailbox();
+  void wait();
+  void handle(const core::Event& event);
+  void handle_one(const core::Event& event);
+  void carry_out(core::Commands& commands);
+  void start(const core::StartWorker& command);
+  void assign(const core::Assign& command, const core::Commands& commands);
+  void take_back(const core::TakeBack& command);
+  void drain(Ref worker);
+  void end(const core::EndTask& end);
+
+  void on_message(const Happenings::Message& message);
+  void on_hello(Life& life);
+  void on_results(Life& life);
+  void on_gone(const Happenings::Gone& gone);
+  void settle_dying();
+  bool results_under_way(Ref worker);
+  std::vector<core::Ticket> detach_held(Ref worker);
+  void check_limits();
+  void terminate(int signal);
+  void break_if_broken();
+  void give_up(const std::string& cause) noexcept;
+
+  Life* life_of(wire::Sender sender);
+  core::TaskId keep(detail::Ref<detail::RemoteCall> call);
+  void drop(core::TaskId task);
+  PoolStatus status() const;
+
+  const LoopSettings settings_;
+  const std::unique_ptr<Fleet> fleet_;
+  core::Scheduler scheduler_;
+  detail::Mailbox mailbox_;
+
+  std::vector<detail::Ref<detail::RemoteCall>> calls_;  // by task
+  std::vector<core::TaskId> free_tasks_;
+  std::vector<Life> lives_;                             // by worker
+  core::Time now_{};
+  std::size_t deaths_ = 0;
+  bool stopping_ = false;
+  bool broken_ = false;
+
+  wire::DownWriter writer_;
+  wire::UpReader reader_;
+  // Of what is being handled right now:
+  std::uint32_t next_result_ = 0;  // of the message in `reader_`
+  const Death* death_ = nullptr;
+  std::deque<core::Event> follow_ups_;
+  std::vector<core::Ticket> taken_back_;
+
+  // Reused from turn to turn.
+  core::Commands commands_;
+  std::vector<core::How> how_;
+  std::vector<detail::Ref<detail::RemoteCall>> arrived_;
+  std::vector<core::NewTask> new_tasks_;
+  detail::Mailbox::Requests requests_;
+  Happenings happenings_;
+  std::vector<Dying> dying_;
+};
+
+}  // namespace flagship::pool

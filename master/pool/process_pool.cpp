@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// The facade of the process pool: checks options, puts the parts together, runs the loop's thread.
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include "common/role.hpp"
+#include "flagship/executor.hpp"
+#include "master/pool/io/local_fleet.hpp"
+#include "master/pool/loop/loop.hpp"
+
+namespace flagship {
+namespace {
+
+class StatusAnswer final : public detail::StatusRequest {
+ public:
+  void answer(PoolStatus status) override {
+    const std::lock_guard lock(mutex_);
+    status_ = std::move(status);
+    answered_ = true;
+    condition_.notify_one();
+  }
+  PoolStatus wait() {
+    std::unique_lock lock(mutex_);
+    condition_.wait_for(lock, std::chrono::seconds(5), [this] { return answered_; });
+    return status_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  PoolStatus status_;
+  bool answered_ = false;
+};
+
+class PoolCore final : public detail::ExecutorCore {
+ public:
+  PoolCore(const pool::LoopSettings& settings, std::unique_ptr<pool::Fleet> fleet)
+      : max_message_bytes_(settings.max_message_bytes),
+        loop_(std::make_unique<pool::Loop>(settings, std::move(fleet))),
+        thread_([this] { run(); }) {}
+  ~PoolCore() override {
+    loop_->mailbox().shutdown(false);
+    join();
+  }
+
+  bool in_process() const override { return false; }
+  std::size_t max_message_bytes() const override { return max_message_bytes_; }
+
+  void submit(detail::Ref<detail::RemoteCall> call) override {
+    call->mailbox = &loop_->mailbox();
+    loop_->mailbox().submit(std::move(call));
+  }
+
+  void shutdown(const ShutdownOptions& options) override {
+    loop_->mailbox().shutdown(options.cancel_futures);
+    if (options.wait) join();
+  }
+
+  void terminate(int signal) override { loop_->mailbox().terminate(signal); }
+
+  PoolStatus status() const override {
+    const auto answer = std::make_shared<StatusAnswer>();
+    return loop_->mailbox().ask_status(answer) ? answer->wait() : PoolStatus();
+  }
+
+ private:
+  // Signals are for the program's own threads.
+  void run() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    pthread_setname_np(pthread_self(), "flagship-loop");
+    loop_->run();
+  }
+
+  // A callback, which runs in the loop's thread, may shut the pool down: it does not wait for itself.
+  void join() {
+    const std::lock_guard lock(join_mutex_);
+    if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+  }
+
+  const std::size_t max_message_bytes_;
+  const std::unique_ptr<pool::Loop> loop_;
+  std::mutex join_mutex_;
+  std::thread thread_;
+};
+
+core::OnDeath policy_of(OnWorkerDeath policy) {
+  switch (policy) {
+    case OnWorkerDeath::fail_task: return core::OnDeath::fail_task;
+    case OnWorkerDeath::retry: return core::OnDeath::retry;
+    case OnWorkerDeath::break_pool: return core::OnDeath::break_pool;
+  }
+  return core::OnDeath::fail_task;
+}
+
+void check(const PoolOptions& options) {
+  const auto refuse = [](const char* field, long long value) {
+    throw std::invalid_argument(std::string(field) + " must not be " + std::to_string(value));
+  };
+  if (options.max_workers < 0 || options.max_workers > 100'000) refuse("max_workers", options.max_workers);
+  if (options.max_attempts < 1) refuse("max_attempts", options.max_attempts);
+  if (options.max_running < 0) refuse("max_running", options.max_running);
+  if (options.flush_after < duration::zero()) refuse("flush_after", options.flush_after.count());
+  if (detail::role() == detail::Role::unknown)
+    throw std::logic_error("ProcessPoolExecutor: call flagship::init(argc, argv); in the first line of main");
+}
+
+std::string next_pool_name() {
+  static std::atomic<int> last{0};
+  return "pool-" + std::to_string(++last);
+}
+
+std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
+  check(options);
+  pool::LoopSettings settings;
+  settings.scheduler.max_workers = static_cast<std::uint32_t>(options.max_workers > 0 ? options.max_workers : usable_cpus());
+  settings.scheduler.concurrency = static_cast<std::uint32_t>(options.max_running);
+  settings.scheduler.on_death = policy_of(options.on_worker_death);
+  settings.scheduler.max_attempts = options.max_attempts;
+  settings.scheduler.eager = options.eager;
+  settings.max_message_bytes = options.max_message_bytes;
+  settings.flush_after = std::chrono::duration_cast<std::chrono::microseconds>(options.flush_after);
+  pool::FleetSettings fleet;
+  fleet.pool_name = options.name.empty() ? next_pool_name() : options.name;
+  fleet.worker_executable = options.worker_executable;
+  fleet.max_workers = settings.scheduler.max_workers;
+  fleet.places = settings.scheduler.max_window;
+  fleet.max_message_bytes = options.max_message_bytes;
+  return std::make_shared<PoolCore>(settings, std::make_unique<pool::LocalFleet>(std::move(fleet)));
+}
+
+}  // namespace
+
+ProcessPoolExecutor::ProcessPoolExecutor(PoolOptions options) : OwningExecutor(make_pool(options)) {}
+
+}  // namespace flagship

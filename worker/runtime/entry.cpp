@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "worker/runtime/entry.hpp"
+
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/role.hpp"
+#include "common/spawn_request.hpp"
+
+namespace flagship::worker {
+namespace {
+
+constexpr int kBroken = 70;  // exit code of a worker that could not go on
+
+struct Arguments {
+  int count;
+  char** values;
+};
+
+/// Ends with its supervisor, however that ends. The signal is set first, then asked whether it came too late.
+void die_with(pid_t supervisor) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != supervisor) _exit(kBroken);
+}
+
+/// What ps shows: the thread's name, and the command line, which is as long as what it replaces.
+void set_title(const Arguments& arguments, const SpawnRequest& request) {
+  const std::string name = request.pool + "/worker-" + std::to_string(request.worker);
+  prctl(PR_SET_NAME, name.substr(0, 15).c_str());
+  const std::string title = "flagship: " + name;
+  char* const begin = arguments.values[0];
+  char* const last = arguments.values[arguments.count - 1];
+  const std::size_t room = static_cast<std::size_t>(last + std::strlen(last) - begin);
+  std::memset(begin, 0, room);
+  std::memcpy(begin, title.data(), std::min(title.size(), room - 1));
+}
+
+[[noreturn]] void work(const Arguments& arguments, ReceivedRequest&& received, Runner runner) {
+  setpgid(0, 0);
+  die_with(received.request.supervisor);
+  set_title(arguments, received.request);
+  detail::set_role(detail::Role::worker);
+  try {
+    ClaimPage claims = ClaimPage::map(received.claim_page.get(), received.request.places);
+    received.claim_page.reset();
+    Session session(received.request, std::move(claims));
+    runner(session);
+    std::fflush(nullptr);
+    _exit(EXIT_SUCCESS);  // static objects are the master's to destroy, not a clone's
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "flagship: worker %d cannot go on: %s\n", static_cast<int>(getpid()), error.what());
+  }
+  std::fflush(nullptr);
+  _exit(kBroken);
+}
+
+bool single_threaded() {
+  DIR* const tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return false;
+  int threads = 0;
+  while (const dirent* entry = readdir(tasks)) threads += entry->d_name[0] != '.' ? 1 : 0;
+  closedir(tasks);
+  return threads == 1;
+}
+
+/// Like fork, but the child is the supervisor's, who can then wait for it. The C library keeps the thread's id where
+/// PR_GET_TID_ADDRESS says, and must find the child's there.
+pid_t clone_for_supervisor() {
+  int* thread_id = nullptr;
+  if (prctl(PR_GET_TID_ADDRESS, &thread_id) != 0 || thread_id == nullptr || *thread_id != getpid()) return -ENOTSUP;
+  const unsigned long flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
+  const long pid = syscall(SYS_clone, flags, nullptr, nullptr, thread_id, 0);
+  return pid < 0 ? -errno : static_cast<pid_t>(pid);
+}
+
+[[noreturn]] void be_zygote(const Arguments& arguments, Runner runner) {
+  prctl(PR_SET_NAME, "flagship-zygote");
+  const bool cloneable = single_threaded();
+  try {
+    ReceivedRequest received;
+    while (receive_request(kSpawnSocket, received)) {
+      const pid_t pid = cloneable ? clone_for_supervisor() : -ENOTSUP;
+      if (pid == 0) {
+        close(kSpawnSocket);
+        work(arguments, std::move(received), runner);
+      }
+      received.claim_page.reset();
+      send_pid(kSpawnSocket, pid);
+    }
+  } catch (const std::exception&) {
+    // The supervisor is gone, or does not read: either way nobody waits for a message.
+  }
+  _exit(EXIT_SUCCESS);
+}
+
+[[noreturn]] void be_only_worker(const Arguments& arguments, Runner runner) {
+  ReceivedRequest received;
+  try {
+    if (!receive_request(kSpawnSocket, received)) _exit(kBroken);
+  } catch (const std::exception&) {
+    _exit(kBroken);
+  }
+  close(kSpawnSocket);
+  work(arguments, std::move(received), runner);
+}
+
+}  // namespace
+
+void enter_if_started_by_supervisor(int argc, char** argv, Runner runner) {
+  if (argc != 3) return;
+  const bool zygote = std::string_view(argv[1]) == kZygoteFlag;
+  if (!zygote && std::string_view(argv[1]) != kWorkerFlag) return;
+  die_with(static_cast<pid_t>(std::atoi(argv[2])));
+  const Arguments arguments{argc, argv};
+  if (zygote) be_zygote(arguments, runner);
+  be_only_worker(arguments, runner);
+}
+
+}  // namespace flagship::worker

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "worker/runtime/session.hpp"
+
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+#include "common/build_id.hpp"
+#include "common/version.hpp"
+#include "common/wire/raised.hpp"
+#include "flagship/error.hpp"
+
+namespace flagship::worker {
+namespace {
+
+constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr int kByeLingerMs = 1000;
+
+zmq::message_t message_of(wire::Frame&& frame) {
+  if (frame.own.size() < wire::kOwnFrameBytes) return zmq::message_t(frame.own.data(), frame.own.size());
+  auto* const kept = new wire::Frame(std::move(frame));
+  return zmq::message_t(kept->own.data(), kept->own.size(),
+                        [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
+}
+
+}  // namespace
+
+Session::Session(const SpawnRequest& request, ClaimPage claims)
+    : request_(request),
+      claims_(std::move(claims)),
+      context_(1),
+      tasks_(context_, ZMQ_PULL),
+      results_(context_, ZMQ_PUSH),
+      writer_({request.worker, request.incarnation}) {
+  tasks_.set(zmq::sockopt::linger, 0);
+  tasks_.set(zmq::sockopt::rcvhwm, static_cast<int>(request.places) * 2);
+  tasks_.connect(request.tasks_endpoint);
+  results_.set(zmq::sockopt::linger, kByeLingerMs);
+  results_.connect(request.results_endpoint);
+  wire::Hello hello;
+  hello.build_id = detail::build_id();
+  hello.version = kVersion;
+  hello.pid = getpid();
+  send(writer_.hello(hello));
+}
+
+bool Session::receive(bool wait) {
+  message_.clear();
+  const auto flags = wait ? zmq::recv_flags::none : zmq::recv_flags::dontwait;
+  auto frame = std::make_shared<zmq::message_t>();
+  for (;;) {
+    try {
+      if (!tasks_.recv(*frame, message_.empty() ? flags : zmq::recv_flags::none)) return false;
+    } catch (const zmq::error_t& error) {
+      if (error.num() != EINTR) throw;
+      if (!wait) return false;
+      continue;
+    }
+    const bool more = frame->more();
+    message_.push_back({frame->to_string_view(), frame});
+    if (!more) break;
+    frame = std::make_shared<zmq::message_t>();
+  }
+  switch (reader_.read(message_)) {
+    case wire::DownReader::Kind::welcome: welcome_ = reader_.welcome(); break;
+    case wire::DownReader::Kind::drain: draining_ = true; break;
+    case wire::DownReader::Kind::assign: break;
+    case wire::DownReader::Kind::malformed: throw Error("the supervisor sent a message that cannot be read");
+  }
+  return true;
+}
+
+bool Session::begin(const wire::AssignedCall& call) {
+  if (!claims_[call.place].begin(static_cast<std::uint32_t>(call.ticket >> 32))) {
+    std::string none;
+    writer_.add(call.ticket, wire::CallEnding::recalled, none, nullptr);
+    if (!oldest_unsent_) oldest_unsent_ = Clock::now();
+    return false;
+  }
+  if (call.notify) send(writer_.began({&call.ticket, 1}));
+  return true;
+}
+
+void Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
+                     std::chrono::nanoseconds wall, const wire::Usage* usage) {
+  if (payload.size() > request_.max_message_bytes) {
+    const SerializationError error(std::to_string(payload.size()) + " bytes are more than max_message_bytes, " +
+                                   std::to_string(request_.max_message_bytes));
+    payload = wire::pack_exception(std::make_exception_ptr(error));
+    ending = wire::CallEnding::bad_result;
+  }
+  const bool large = payload.size() >= wire::kOwnFrameBytes;
+  writer_.add(call.ticket, ending, payload, usage);
+  claims_[call.place].finish(static_cast<std::uint32_t>(call.ticket >> 32));
+  busy_ += wall;
+  if (!oldest_unsent_) oldest_unsent_ = Clock::now();
+  if (large || writer_.batched_bytes() >= kBatchBytes) flush();
+}
+
+std::optional<Clock::time_point> Session::flush_due() const {
+  if (!oldest_unsent_) return std::nullopt;
+  return *oldest_unsent_ + welcome_.flush_after;
+}
+
+void Session::flush_if_due(Clock::time_point now, std::size_t enough) {
+  if (oldest_unsent_ && (writer_.batched() >= enough || now >= *flush_due())) flush();
+}
+
+void Session::flush() {
+  oldest_unsent_.reset();
+  if (writer_.batched() == 0) return;
+  send(writer_.take_results(std::exchange(busy_, {})));
+}
+
+void Session::say_bye(const std::string& reason) {
+  flush();
+  send(writer_.bye(reason));
+  results_.close();
+  context_.close();  // returns when the message is out, or its linger time is over
+}
+
+void Session::send(wire::Frames&& message) {
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const auto more = i + 1 < message.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+    zmq::message_t part = message_of(std::move(message[i]));
+    for (;;) {
+      try {
+        results_.send(part, more);
+        break;
+      } catch (const zmq::error_t& error) {
+        if (error.num() != EINTR) throw;
+      }
+    }
+  }
+}
+
+}  // namespace flagship::worker

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <zmq.hpp>
+
+#include "common/claim.hpp"
+#include "common/spawn_request.hpp"
+#include "common/wire/down.hpp"
+#include "common/wire/up.hpp"
+
+namespace flagship::worker {
+
+using Clock = std::chrono::steady_clock;
+
+/// A worker's conversation with its supervisor: takes assigned calls, claims them, sends their results in batches.
+/// One thread. A runner drives it; what it says of time is handed in.
+class Session {
+ public:
+  /// Connects and says Hello.
+  Session(const SpawnRequest& request, ClaimPage claims);
+
+  /// Receives one message; `wait`: blocks until one comes. False: there was none. Calls of the message before that were
+  /// not taken by `next` are lost, so take all first.
+  bool receive(bool wait);
+  /// The next call of the message that was received; its payload is good until the next `receive`.
+  std::optional<wire::AssignedCall> next() { return reader_.next(); }
+  std::size_t calls_in_message() const { return reader_.calls(); }
+  /// The supervisor wants no more of this worker: finish what was begun, flush, and return from the runner.
+  bool draining() const { return draining_; }
+  /// Readable when `receive` may have something; only edges are reported, so receive until there is none.
+  int fd() { return tasks_.get(zmq::sockopt::fd); }
+  /// Calls that it may run at once.
+  std::uint32_t concurrency() const { return welcome_.concurrency; }
+
+  /// True: the call is this worker's to run, now. False: it was taken back, which is reported by itself.
+  bool begin(const wire::AssignedCall& call);
+  /// Exactly once for each call that was begun. `payload` may be moved from.
+  void finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
+              std::chrono::nanoseconds wall, const wire::Usage* usage = nullptr);
+
+  std::size_t unsent() const { return writer_.batched(); }
+  /// Sends what waits if it has waited long enough, or is enough.
+  void flush_if_due(Clock::time_point now, std::size_t enough);
+  void flush();
+  /// When results that wait now are due; nothing: none wait.
+  std::optional<Clock::time_point> flush_due() const;
+  /// Says why this worker cannot work, which breaks the pool, and waits until that is out.
+  void say_bye(const std::string& reason);
+
+ private:
+  void send(wire::Frames&& message);
+
+  const SpawnRequest request_;
+  ClaimPage claims_;
+  zmq::context_t context_;
+  zmq::socket_t tasks_;
+  zmq::socket_t results_;
+  wire::Blobs message_;
+  wire::DownReader reader_;
+  wire::UpWriter writer_;
+  wire::Welcome welcome_;
+  std::chrono::nanoseconds busy_{};
+  std::optional<Clock::time_point> oldest_unsent_;
+  bool draining_ = false;
+};
+
+}  // namespace flagship::worker

@@ -25,6 +25,8 @@ constexpr long kNoConnectTimeout = 24L * 60 * 60 * 1000;
 // What is read of a body that nobody wants, so that its connection can be used again.
 constexpr std::uint64_t kUnwantedAtMost = 64 * 1024;
 
+constexpr const char* kCutHead = "the connection ended within the headers";
+
 // HTTP/2 of libcurl before 8.0 reports bodies as complete that are not.
 bool http1_only() {
   static const bool old = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
@@ -187,6 +189,7 @@ std::optional<Ending> Transfer::verdict(CURLcode code) {
                                            std::string(special_purpose(*refused_)) +
                                            ", which is not allowed"};
   }
+  if (!head_.fault().empty()) return Ending{v1::PROTOCOL, head_.fault()};
   if (code != CURLE_OK) return failure(code);
   return verdict_on_body();
 }
@@ -198,7 +201,10 @@ Ending Transfer::failure(CURLcode code) const {
   long system_error = 0;
   curl_easy_getinfo(handle(), CURLINFO_OS_ERRNO, &system_error);
   Ending ending = ending_of(code, system_error, detail_.data());
-  if (ending.error_class == v1::TRUNCATED && head_.content_length() && !head_.encoded()) {
+  if (ending.error_class != v1::TRUNCATED) return ending;
+  if (!head_.complete()) {
+    ending.reason = kCutHead;
+  } else if (head_.content_length() && !head_.encoded()) {
     ending.reason = "the body ended after " + std::to_string(received_) + " of " +
                     byte_words(*head_.content_length());
   }
@@ -206,8 +212,7 @@ Ending Transfer::failure(CURLcode code) const {
 }
 
 std::optional<Ending> Transfer::verdict_on_body() const {
-  if (!head_.complete()) return Ending{v1::TRUNCATED, "the connection ended within the headers"};
-  if (!head_.fault().empty()) return Ending{v1::PROTOCOL, head_.fault()};
+  if (!head_.complete()) return Ending{v1::TRUNCATED, kCutHead};
   if (head_.encoded() || !head_.content_length() || *head_.content_length() == received_) {
     return std::nullopt;
   }

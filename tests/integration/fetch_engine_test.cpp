@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/fake_resolver.hpp"
 #include "tests/support/scripted_server.hpp"
 
 namespace flagship::fetch {
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 using flagship::testing::asks_for;
 using flagship::testing::each_request;
 using flagship::testing::Event;
+using flagship::testing::FakeResolver;
 using flagship::testing::Peer;
 using flagship::testing::response;
 using flagship::testing::ScriptedServer;
@@ -339,6 +341,8 @@ const Failure kFailures[] = {
      "a redirect to something that is not a URL"},
     {"RedirectLoop", response("302 Found\r\nLocation: /bad\r\nConnection: close", ""), v1::REDIRECT,
      "more than 5 redirects"},
+    {"RedirectWithTwoLengths", response("302 Found\r\nLocation: /good\r\nContent-Length: 7", ""),
+     v1::PROTOCOL, "two different Content-Lengths"},
     {"TooLargeByItsLength", kOk + "Content-Length: 1001\r\n\r\n", v1::TOO_LARGE,
      "1001 bytes, more than 1000"},
     {"TooLargeInChunks",
@@ -363,7 +367,7 @@ const Failure kFailures[] = {
     {"LengthThatIsNoNumber", kOk + "Content-Length: 4x\r\n\r\ngood", v1::PROTOCOL,
      "a Content-Length that is no number"},
     {"NegativeLength", kOk + "Content-Length: -1\r\n\r\ngood", v1::PROTOCOL,
-     "a Content-Length that is no number"},
+     "not HTTP as it should be: Invalid Content-Length: value"},
     {"LengthBeforeABlank", kOk + "Content-Length : 4\r\n\r\ngood", v1::PROTOCOL,
      "a malformed Content-Length"},
     {"LengthInTwoLines", kOk + "Content-Length: 4\r\n 0\r\n\r\ngood", v1::PROTOCOL,
@@ -513,17 +517,6 @@ TEST_F(FetchEngine, CallsAPortWhereNobodyListensAConnectError) {
   const auto result = get(url);
   EXPECT_EQ(result.error_class(), v1::CONNECT);
   EXPECT_EQ(result.reason(), "cannot connect: Connection refused");
-}
-
-TEST_F(FetchEngine, CallsAHostWithoutAddressADnsErrorForAllWhoWaitForIt) {
-  // A label of more than 63 letters is refused before any name server is asked.
-  const std::string url = "http://" + std::string(70, 'a') + ".invalid/";
-  for (std::uint64_t i = 0; i < 20; ++i) engine_->start(i, request(url));
-  wait();
-  for (std::uint64_t i = 0; i < 20; ++i) {
-    EXPECT_EQ(results_[i].error_class(), v1::DNS) << results_[i].reason();
-    EXPECT_EQ(results_[i].reason(), "the host's name has no address");
-  }
 }
 
 TEST_F(FetchEngine, CallsAServerThatSpeaksNoTlsATlsError) {
@@ -681,32 +674,71 @@ TEST_F(FetchEngine, RefusesAnAddressEvenWhereAConnectionToItIsOpen) {
   EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
 }
 
-// A name of this machine that is not "localhost", which libcurl answers itself.
-std::string name_of_this_machine() {
-  std::ifstream hosts("/etc/hosts");
-  for (std::string line; std::getline(hosts, line);) {
-    std::istringstream words(line.substr(0, line.find('#')));
-    std::string address, name;
-    words >> address;
-    while (address == "127.0.0.1" && words >> name) {
-      if (name.find("localhost") == std::string::npos) return name;
-    }
-  }
-  return {};
-}
+// ---- names --------------------------------------------------------------------------------------
 
-TEST_F(FetchEngine, LooksANameUpForManyTransfersAtOnce) {
-  const auto name = name_of_this_machine();
-  if (name.empty()) GTEST_SKIP() << "/etc/hosts names 127.0.0.1 nothing but localhost";
+TEST_F(FetchEngine, LooksANameUpOnceForManyTransfers) {
+  FakeResolver resolver;
   ScriptedServer server(good());
-  const auto url = "http://" + name + ":" + std::to_string(server.port()) + "/";
+  const auto url = "http://flags.test:" + std::to_string(server.port()) + "/";
   for (std::uint64_t i = 0; i < 50; ++i) engine_->start(i, request(url, ""));
   wait();
   for (std::uint64_t i = 0; i < 50; ++i)
     EXPECT_EQ(results_[i].outcome(), v1::FETCH_OK) << results_[i].reason();
-  auto refused = request(url);
-  refused.mutable_limits()->set_allow_private(false);
-  EXPECT_EQ(run(refused).error_class(), v1::REFUSED_ADDRESS);
+  EXPECT_EQ(get(url).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(resolver.lookups(), 1);
+}
+
+TEST_F(FetchEngine, RefusesANameThatLeadsToAPrivateAddress) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    auto refused = request("http://flags.test:" + std::to_string(server.port()) + "/");
+    refused.mutable_limits()->set_allow_private(false);
+    engine_->start(i, refused);
+  }
+  wait();
+  for (std::uint64_t i = 0; i < 5; ++i) EXPECT_EQ(results_[i].error_class(), v1::REFUSED_ADDRESS);
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(FetchEngine, CallsAHostWithoutAddressADnsErrorForAllWhoWaitForIt) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  for (std::uint64_t i = 0; i < 20; ++i) engine_->start(i, request("http://nowhere.invalid/"));
+  wait();
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(results_[i].error_class(), v1::DNS) << results_[i].reason();
+    EXPECT_EQ(results_[i].reason(), "the host's name has no address");
+  }
+  EXPECT_EQ(resolver.lookups(), 1);
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchEngine, NeverWaitsForALookUpThatHangs) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    auto hung = request("http://hung.test/");
+    hung.mutable_limits()->set_connect_timeout_ms(kSoon);
+    engine_->start(i, hung);
+  }
+  wait();
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(results_[i].error_class(), v1::TIMEOUT);
+    EXPECT_EQ(results_[i].reason(), "no connection within 300 ms");
+  }
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  engine_->start(0, request("http://hung.test/"));
+  engine_->step();
+  engine_.reset();
+}
+
+TEST_F(FetchEngine, AsksNobodyForNumericAddresses) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(get("http://localhost:" + std::to_string(server.port()) + "/").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(resolver.lookups(), 0);
 }
 
 // ---- requests -----------------------------------------------------------------------------------

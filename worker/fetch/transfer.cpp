@@ -182,7 +182,7 @@ void Transfer::judge(CURLcode code) {
 }
 
 std::optional<Ending> Transfer::verdict(CURLcode code) {
-  if (head_.complete() && !reads_file()) return status_ending(head_);
+  if (answered()) return status_ending(head_);
   if (stopped_) return std::move(stopped_);
   if (refused_ && opened_.empty()) {
     return Ending{v1::REFUSED_ADDRESS, address_text(*refused_) + " is " +
@@ -192,6 +192,11 @@ std::optional<Ending> Transfer::verdict(CURLcode code) {
   if (!head_.fault().empty()) return Ending{v1::PROTOCOL, head_.fault()};
   if (code != CURLE_OK) return failure(code);
   return verdict_on_body();
+}
+
+// The status alone decides, whatever becomes of the body.
+bool Transfer::answered() const {
+  return head_.complete() && !reads_file() && !is_redirect(head_.status());
 }
 
 Ending Transfer::failure(CURLcode code) const {
@@ -264,8 +269,7 @@ v1::FetchResult Transfer::result() {
 bool Transfer::overdue() {
   auto late = verdict_on_time();
   if (!late) return false;
-  const bool answered = head_.complete() && !reads_file() && !is_redirect(head_.status());
-  end(answered ? status_ending(head_) : std::move(late));
+  end(answered() ? status_ending(head_) : std::move(late));
   return true;
 }
 

@@ -95,6 +95,7 @@ class Transfer {
   bool reads_file() const {
     return head_.complete() && head_.status() >= 200 && head_.status() <= 203;
   }
+  bool answered() const;
   bool stop(v1::FetchClass error_class, std::string reason);
   bool wants_fresh_connection(CURLcode code) const;
   Next follow();

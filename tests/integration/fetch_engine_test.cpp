@@ -16,15 +16,18 @@
 
 #include "tests/support/fake_resolver.hpp"
 #include "tests/support/scripted_server.hpp"
+#include "tests/support/tls_server.hpp"
 
 namespace flagship::fetch {
 namespace {
 
 using namespace std::chrono_literals;
 using flagship::testing::asks_for;
+using flagship::testing::Certificate;
 using flagship::testing::each_request;
 using flagship::testing::Event;
 using flagship::testing::FakeResolver;
+using flagship::testing::over_tls;
 using flagship::testing::Peer;
 using flagship::testing::response;
 using flagship::testing::ScriptedServer;
@@ -526,6 +529,86 @@ TEST_F(FetchEngine, CallsAServerThatSpeaksNoTlsATlsError) {
   });
   const auto result = get("https://" + server.endpoint() + "/");
   EXPECT_EQ(result.error_class(), v1::TLS) << result.reason();
+}
+
+// ---- https --------------------------------------------------------------------------------------
+
+class SecureFetch : public FetchEngine {
+ protected:
+  SecureFetch() {
+    certificate_.save((folder_ / "trusted.pem").string());
+    ::setenv("SSL_CERT_FILE", (folder_ / "trusted.pem").c_str(), 1);
+  }
+  ~SecureFetch() override { ::unsetenv("SSL_CERT_FILE"); }
+
+  static std::string https(const ScriptedServer& server, const std::string& path) {
+    return "https://" + server.endpoint() + path;
+  }
+
+  Certificate certificate_;
+};
+
+TEST_F(SecureFetch, SavesABodyAndUsesTheConnectionAgain) {
+  ScriptedServer server(over_tls(certificate_, good()));
+  for (int i = 0; i < 3; ++i) {
+    const auto result = get(https(server, "/"));
+    EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+  }
+  EXPECT_EQ(content(folder_ / "file"), "good");
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(SecureFetch, RefusesACertificateThatNobodyVouchesFor) {
+  const Certificate other;
+  ScriptedServer server(over_tls(other, good()));
+  EXPECT_EQ(get(https(server, "/")).error_class(), v1::TLS);
+  EXPECT_EQ(server.requests(), 0);
+}
+
+TEST_F(SecureFetch, RefusesACertificateOfAnotherHost) {
+  ScriptedServer server(over_tls(certificate_, good()));
+  const auto result = get("https://localhost:" + std::to_string(server.port()) + "/");
+  EXPECT_EQ(result.error_class(), v1::TLS) << result.reason();
+}
+
+TEST_F(SecureFetch, LeavesHttpsForHttpOnlyWhenAllowed) {
+  ScriptedServer plain(good());
+  ScriptedServer server(over_tls(certificate_, each_request([&](Peer& peer, const std::string&) {
+                                   peer.send(
+                                       response("302 Found\r\nLocation: " + plain.url("/"), ""));
+                                 })));
+  auto down = request(https(server, "/"));
+  const auto refused = run(down);
+  EXPECT_EQ(refused.error_class(), v1::REDIRECT);
+  EXPECT_EQ(refused.reason(), "a redirect from https to http is not followed");
+  EXPECT_EQ(plain.connections(), 0);
+  down.mutable_limits()->set_allow_downgrade(true);
+  EXPECT_EQ(run(down).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(SecureFetch, TakesNoBodyForCompleteThatEndsTooEarly) {
+  ScriptedServer server(over_tls(certificate_, each_request([](Peer& peer, const std::string&) {
+                                   peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+                                   peer.close();
+                                 })));
+  const auto result = get(https(server, "/"));
+  EXPECT_EQ(result.error_class(), v1::TRUNCATED) << result.reason();
+}
+
+TEST_F(SecureFetch, NeverTakesBytesFromBeforeTheRequestForItsAnswer) {
+  Event ghost;
+  ScriptedServer server(over_tls(certificate_, [&](Peer& peer) {
+    peer.request();
+    peer.send(response("200 OK", "first"));
+    if (peer.number() > 1) return peer.hold();
+    peer.send(response("200 OK", "ghost"));
+    ghost.set();
+    peer.hold();
+  }));
+  EXPECT_EQ(get(https(server, "/1"), "1").outcome(), v1::FETCH_OK);
+  ASSERT_TRUE(ghost.wait(kPatience));
+  EXPECT_EQ(get(https(server, "/2"), "2").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "2"), "first");
 }
 
 // ---- time limits --------------------------------------------------------------------------------

@@ -48,10 +48,25 @@ bool ready(int socket, short events, int stop, std::chrono::milliseconds limit) 
   return count > 0 && waits[1].revents == 0 && waits[0].revents != 0;
 }
 
+class Plain : public Carrier {
+ public:
+  explicit Plain(int socket) : socket_(socket) {}
+  long receive(char* bytes, std::size_t size) override { return ::recv(socket_, bytes, size, 0); }
+  long send(const char* bytes, std::size_t size) override {
+    return ::send(socket_, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+ private:
+  const int socket_;
+};
+
 }  // namespace
 
 Peer::Peer(ScriptedServer& server, int socket, int number)
-    : server_(server), socket_(socket), number_(number) {}
+    : server_(server),
+      socket_(socket),
+      number_(number),
+      carrier_(std::make_unique<Plain>(socket)) {}
 
 Peer::~Peer() { close(); }
 
@@ -69,7 +84,7 @@ std::optional<std::string> Peer::request() {
     }
     char bytes[4096];
     if (!readable(kForEver)) return std::nullopt;
-    const auto got = ::recv(socket_, bytes, sizeof bytes, 0);
+    const auto got = carrier_->receive(bytes, sizeof bytes);
     if (got <= 0) return std::nullopt;
     received_.append(bytes, static_cast<std::size_t>(got));
   }
@@ -78,7 +93,7 @@ std::optional<std::string> Peer::request() {
 bool Peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     if (socket_ < 0 || !ready(socket_, POLLOUT, server_.stop_, kForEver)) return false;
-    const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto sent = carrier_->send(bytes.data(), bytes.size());
     if (sent < 0 && errno != EAGAIN) return false;
     if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -94,7 +109,7 @@ void Peer::drip(std::string_view bytes, std::chrono::milliseconds pause) {
 
 void Peer::hold() {
   char bytes[4096];
-  while (readable(kForEver) && ::recv(socket_, bytes, sizeof bytes, 0) > 0) {
+  while (readable(kForEver) && carrier_->receive(bytes, sizeof bytes) > 0) {
   }
 }
 

@@ -4,18 +4,30 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 namespace flagship::testing {
 
 class ScriptedServer;
+
+/// How a connection's bytes are carried: plainly, unless a test puts something between.
+class Carrier {
+ public:
+  virtual ~Carrier() = default;
+  /// As recv(2) and send(2).
+  virtual long receive(char* bytes, std::size_t size) = 0;
+  virtual long send(const char* bytes, std::size_t size) = 0;
+};
 
 /// One connection as the server's script sees it. Each call returns early when the server is
 /// destroyed.
@@ -40,12 +52,16 @@ class Peer {
   void reset();
   void close();
 
+  int socket() const { return socket_; }
+  void carry_by(std::unique_ptr<Carrier> carrier) { carrier_ = std::move(carrier); }
+
  private:
   bool readable(std::chrono::milliseconds limit);
 
   ScriptedServer& server_;
   int socket_;
   const int number_;
+  std::unique_ptr<Carrier> carrier_;
   std::string received_;
 };
 

@@ -48,6 +48,7 @@ TEST(FetchUrl, LooksUpNamesOnly) {
   EXPECT_TRUE(needs_no_lookup("[::1]:80"));
   EXPECT_TRUE(needs_no_lookup("localhost"));
   EXPECT_FALSE(needs_no_lookup("example.org:80"));
+  EXPECT_FALSE(needs_no_lookup("1.2.3.4.5"));
 }
 
 TEST(FetchRedirect, IsFollowedAsOftenAsAllowed) {

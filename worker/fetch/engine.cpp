@@ -136,6 +136,7 @@ int Engine::Impl::on_timer(CURLM*, long after_ms, void* self) {
 // ---- a transfer's way ---------------------------------------------------------------------------
 
 void Engine::Impl::start(std::uint64_t token, const v1::FetchRequest& request) {
+  if (!stepping_) shared_.now = Clock::now();
   Transfer& transfer = take();
   transfer.begin(token, request);
   if (transfer.ended()) {
@@ -168,8 +169,10 @@ void Engine::Impl::hop(Transfer& transfer) {
 void Engine::Impl::admit(Transfer& transfer) {
   const bool lookup = !transfer.lookup().empty();
   if (lookup && !shared_.lookups.enter(transfer.lookup(), transfer.index(), shared_.now)) return;
-  transfer.in_multi = true;
-  curl_multi_add_handle(multi_.get(), transfer.handle());
+  transfer.in_multi = curl_multi_add_handle(multi_.get(), transfer.handle()) == CURLM_OK;
+  if (transfer.in_multi) return;
+  transfer.fail({v1::PROTOCOL, "libcurl cannot begin the transfer"});
+  finish(transfer);
 }
 
 void Engine::Impl::leave_multi(Transfer& transfer) {

@@ -16,7 +16,8 @@ namespace flagship::fetch {
 /// process initialises libcurl, so a process that makes none never does.
 class Engine {
  public:
-  /// Told once for each started transfer, from within `step()`, never from `start()`.
+  /// Told once for each started transfer, from within `step()`, never from `start()`. It may call
+  /// `start()`; it must neither throw nor destroy the engine.
   using Done = std::function<void(std::uint64_t token, v1::FetchResult&& result)>;
 
   /// `expected`: about how many transfers will be in flight; sizes the connection cache, bounds
@@ -29,8 +30,9 @@ class Engine {
   /// Readable whenever `step()` has something to do; put it into any epoll or poll.
   int fd() const;
 
-  /// Begins a transfer at once. `token` comes back with the result. Whatever is wrong with the
-  /// request is a result too. `request` is read during the call only.
+  /// Begins a transfer at once; the folder of its path must exist. `token` comes back with the
+  /// result. Whatever is wrong with the request is a result too. `request` is read during the call
+  /// only.
   void start(std::uint64_t token, const v1::FetchRequest& request);
 
   /// Does what can be done without blocking, and reports what ended.

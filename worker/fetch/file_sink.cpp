@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kHeldAtMost = 256 * 1024;
 // Capacity that an idle sink may keep.
-constexpr std::size_t kKeptAtMost = 32 * 1024;
+constexpr std::size_t kKeptAtMost = 4 * 1024;
 constexpr int kNameAttempts = 100;
 
 std::string folder_of(const std::string& path) {

@@ -117,6 +117,7 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   due_ = after(began_, limits_.timeout_ms());
   redirects_ = 0;
   retried_ = ended_ = had_credentials_ = false;
+  lookup_.clear();
   result_.Clear();
   digest_.begin();
   sink_.begin(request.path());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "worker/fetch/url.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 #include "worker/fetch/text.hpp"
@@ -62,8 +64,9 @@ std::string authority_of(std::string_view url) {
 
 bool needs_no_lookup(std::string_view authority) {
   if (authority.starts_with('[')) return true;
-  const std::string_view host = authority.substr(0, authority.find(':'));
-  return host == "localhost" || host.find_first_not_of("0123456789.") == std::string_view::npos;
+  const std::string host(authority.substr(0, authority.find(':')));
+  in_addr numeric{};
+  return host == "localhost" || inet_pton(AF_INET, host.c_str(), &numeric) == 1;
 }
 
 std::string shown_url(std::string_view url) {

@@ -41,7 +41,10 @@ step() {
   log=$LOGS/$(as_log_name "$name").log
   printf '%s==> %s%s\n' "$BOLD" "$name" "$PLAIN"
   set +e
-  (set -e && "$@") >"$log" 2>&1 </dev/null
+  (
+    set -e
+    "$@"
+  ) >"$log" 2>&1 </dev/null
   status=$?
   set -e
   if ((status != 0)); then

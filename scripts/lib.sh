@@ -62,7 +62,7 @@ sources() {
   if git rev-parse --git-dir >/dev/null 2>&1; then
     git ls-files --cached --others --exclude-standard -- "$@"
   else
-    for pattern in "$@"; do names+=(-o -name "$pattern"); done
+    for pattern in "$@"; do names+=(-o -path "./$pattern"); done
     find . -path './build*' -prune -o -path ./.git -prune -o -type f \( "${names[@]:1}" \) -print | sed 's|^\./||'
   fi | while IFS= read -r name; do
     if [[ -f $name ]]; then printf '%s\n' "$name"; fi

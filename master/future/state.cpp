@@ -46,17 +46,19 @@ void StateBase::own_name(std::string name) {
 }
 
 State StateBase::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_now();
+}
+
+State StateBase::state_now() const {
   switch (phase()) {
-    case Phase::pending: return State::pending;
+    case Phase::held: return begun() ? State::running : State::pending;
     case Phase::running: return State::running;
     case Phase::cancelled: return State::cancelled;
     case Phase::finished: return State::finished;
-    case Phase::held: break;
+    case Phase::pending: break;
   }
-  const std::lock_guard lock(mutex_);
-  if (const Phase now = phase(); now != Phase::held)
-    return now == Phase::finished ? State::finished : now == Phase::cancelled ? State::cancelled : State::pending;
-  return begun() ? State::running : State::pending;
+  return State::pending;
 }
 
 bool StateBase::cancel() {
@@ -172,7 +174,7 @@ void StateBase::add_callback(std::unique_ptr<Callback> callback) {
   {
     const std::lock_guard lock(mutex_);
     const bool at_done = callback->when() == Callback::When::done;
-    now = at_done ? done() : phase() == Phase::running;
+    now = at_done ? done() : state_now() == State::running;
     if (!now) {
       Callback* const added = callback.get();
       (last_callback_ != nullptr ? last_callback_->next : callbacks_) = std::move(callback);

@@ -290,17 +290,37 @@ void Engine::start(std::uint64_t token, const v1::FetchRequest& request) {
 void Engine::step() { impl_->step(); }
 std::size_t Engine::in_flight() const { return impl_->in_flight(); }
 
-v1::FetchResult fetch(const v1::FetchRequest& request) {
+namespace {
+
+constexpr int kGiveUpCheckMs = 50;
+
+v1::FetchResult cancelled() {
+  v1::FetchResult result;
+  result.set_outcome(v1::FETCH_ERROR);
+  result.set_error_class(v1::CANCELLED);
+  result.set_reason("interrupted");
+  return result;
+}
+
+}  // namespace
+
+v1::FetchResult fetch(const v1::FetchRequest& request, bool (*give_up)()) {
   thread_local std::optional<v1::FetchResult> ended;
-  thread_local Engine engine(kConnectionsKeptAtLeast, [](std::uint64_t, v1::FetchResult&& result) {
-    ended = std::move(result);
-  });
+  thread_local std::optional<Engine> engine;
+  if (!engine) {
+    engine.emplace(kConnectionsKeptAtLeast,
+                   [](std::uint64_t, v1::FetchResult&& result) { ended = std::move(result); });
+  }
   ended.reset();
-  engine.start(0, request);
+  engine->start(0, request);
   while (!ended) {
-    pollfd ready{engine.fd(), POLLIN, 0};
-    ::poll(&ready, 1, -1);
-    engine.step();
+    if (give_up != nullptr && give_up()) {
+      engine.reset();
+      return cancelled();
+    }
+    pollfd ready{engine->fd(), POLLIN, 0};
+    ::poll(&ready, 1, give_up != nullptr ? kGiveUpCheckMs : -1);
+    engine->step();
   }
   return std::move(*ended);
 }

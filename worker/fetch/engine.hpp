@@ -46,7 +46,8 @@ class Engine {
 };
 
 /// One download, start to end, in this thread, which keeps an engine (and its connections) for the
-/// next one.
-v1::FetchResult fetch(const v1::FetchRequest& request);
+/// next one. `give_up`, if any, is asked now and then; once it says true the download ends as
+/// CANCELLED and leaves nothing behind.
+v1::FetchResult fetch(const v1::FetchRequest& request, bool (*give_up)() = nullptr);
 
 }  // namespace flagship::fetch

@@ -84,7 +84,9 @@ class AsCompleted {
     free_.push_back(watch);
     return future;
   }
-  /// From any thread: ends a wait in `next_before`.
+  /// Waits although nothing is unfinished, until the deadline or `interrupt`.
+  void sleep_until(detail::Deadline deadline) { queue_.take(deadline); }
+  /// From any thread: ends a wait in `next_before` or `sleep_until`, or the next one.
   void interrupt() { queue_.interrupt(); }
   std::size_t unfinished() const { return unfinished_; }
 

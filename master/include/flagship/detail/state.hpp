@@ -133,6 +133,7 @@ class StateBase {
  protected:
   virtual ~StateBase();
   void set_value(const void* value) { value_ = value; }
+  State state_now() const;  // under the lock
   // While held, under the lock:
   virtual bool begun() const { return false; }
   virtual bool recall() { return false; }

@@ -314,11 +314,11 @@ void Loop::on_gone(const Happenings::Gone& gone) {
   const std::vector<core::Ticket> begun = detach_held(gone.worker);
   life->alive = false;
   life->limit = {};
+  fleet_->bury(gone.worker);  // before its place is given to another
   death_ = &gone.death;
   handle(core::WorkerGone{gone.worker, begun,
                           "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death)});
   death_ = nullptr;
-  fleet_->bury(gone.worker);
 }
 
 // Takes everything out of a dead worker's hands; what it had begun is returned.

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "common/type_name.hpp"
+#include "flagship/detail/chunk.hpp"
 #include "flagship/error.hpp"
 #include "flagship/v1/wire.pb.h"
 
@@ -123,3 +124,10 @@ std::exception_ptr unpack_exception(std::string_view bytes) {
 }
 
 }  // namespace flagship::wire
+
+namespace flagship::detail {
+
+std::string pack_exception(const std::exception_ptr& error) { return wire::pack_exception(error); }
+std::exception_ptr unpack_exception(std::string_view bytes) { return wire::unpack_exception(bytes); }
+
+}  // namespace flagship::detail

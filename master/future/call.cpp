@@ -32,6 +32,12 @@ void throw_too_large(const char* what, std::size_t bytes, std::size_t most) {
                            std::to_string(most));
 }
 
+void check(const MapOptions& options) {
+  constexpr std::size_t kMost = ~std::size_t{0} >> 1;
+  if (options.chunksize > kMost) throw std::invalid_argument("chunksize must not be negative");
+  if (options.buffersize > kMost) throw std::invalid_argument("buffersize must not be negative");
+}
+
 std::string run_named_task(const std::string& name, const std::string& payload) {
   const Task* const task = find_task(key_of(name));
   if (task == nullptr) throw UnknownTask("no task is named '" + name + "' in this executable");

@@ -61,6 +61,8 @@ class Writer {
     return buffer_.data() + old;
   }
   std::size_t size() const { return buffer_.size(); }
+  /// What was written so far.
+  std::string& buffer() { return buffer_; }
 
  private:
   std::string& buffer_;

@@ -13,10 +13,20 @@
 
 #include "flagship/detail/call.hpp"
 #include "flagship/future.hpp"
+#include "flagship/map.hpp"
 #include "flagship/options.hpp"
 #include "flagship/task.hpp"
 
 namespace flagship {
+
+namespace detail {
+template <class... A>
+inline constexpr bool ends_in_options = false;
+template <class First, class... Rest>
+inline constexpr bool ends_in_options<First, Rest...> = ends_in_options<Rest...>;
+template <class Last>
+inline constexpr bool ends_in_options<Last> = std::is_same_v<std::remove_cvref_t<Last>, MapOptions>;
+}  // namespace detail
 
 /// The calls of an executor, or of a view of one. Not for use by itself.
 class Submitter {
@@ -54,6 +64,21 @@ class Submitter {
                      [&](Writer& out) { (out.put(static_cast<const std::decay_t<A>&>(args)), ...); }, true);
   }
 
+  /// F over the items of one or more input ranges, zipped, in the order of the input: see MapRange. The last argument
+  /// may be a MapOptions. Throws as `submit` does, and std::invalid_argument for options that make no sense.
+  template <auto F, class... A>
+  auto map(A&&... arguments) const {
+    if constexpr (detail::ends_in_options<A...>) {
+      return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        auto all = std::forward_as_tuple(std::forward<A>(arguments)...);
+        return map_over<F>(std::get<sizeof...(A) - 1>(all),
+                           std::get<I>(std::move(all))...);
+      }(std::make_index_sequence<sizeof...(A) - 1>{});
+    } else {
+      return map_over<F>(MapOptions{}, std::forward<A>(arguments)...);
+    }
+  }
+
   /// Takes no more calls. See ShutdownOptions. May be called again, from any thread.
   void shutdown(const ShutdownOptions& options = {}) const { core_->shutdown(options); }
   /// SIGTERM, or SIGKILL, to each worker's process group; takes no more calls. What ran ends with WorkerDied, the rest
@@ -72,6 +97,12 @@ class Submitter {
   CallOptions options_;
 
  private:
+  template <auto F, class... A>
+  auto map_over(const MapOptions& options, A&&... ranges) const {
+    static_assert((std::ranges::input_range<A> && ...), "flagship: map takes input ranges, and a MapOptions at the end");
+    return MapRange<F, std::views::all_t<A>...>(core_, options_, options, std::views::all(std::forward<A>(ranges))...);
+  }
+
   template <class Arguments, class... A>
   static void write(Writer& out, A&&... args) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {

@@ -40,6 +40,13 @@ struct CallOptions {
   bool notify_running = false;      // running callbacks are run as soon as a worker has begun it
 };
 
+/// For `map`.
+struct MapOptions {
+  std::optional<duration> timeout{};  // from the call of `map`
+  std::size_t chunksize = 0;        // items in a task; 0: grows while they are short. Threads always take one
+  std::size_t buffersize = 0;       // items submitted and not taken, at most; 0: bounded by itself
+};
+
 struct ShutdownOptions {
   bool wait = true;                 // return only after all calls have ended and all workers are gone
   bool cancel_futures = false;      // cancel what has not begun

@@ -502,6 +502,28 @@ TEST(Scheduler, results_that_come_after_the_break_are_dropped) {
   EXPECT_EQ(play.scheduler.held(), 0u);
 }
 
+TEST(Scheduler, after_the_break_no_worker_holds_a_call_that_has_ended) {
+  Play play({.max_workers = 1});
+  const WorkerRef worker = play.warm_up(1, 1s).at(0);
+  play.submit(1);
+  const WorkerTable& workers = play.scheduler.workers();
+  ASSERT_THAT(workers.held_by(workers[worker.id]), SizeIs(1));
+  play.tell(PoolBroke{"x"});
+  EXPECT_THAT(workers.held_by(workers[worker.id]), IsEmpty());
+}
+
+TEST(Scheduler, calls_that_wait_again_are_named_and_those_that_ended_are_not) {
+  Play play({.max_workers = 1, .on_death = OnDeath::retry});
+  const WorkerRef worker = play.warm_up(1, 2ms).at(0);
+  play.submit(1, 0, 1);
+  std::vector<Ticket> held = play.tickets();
+  play.submit(1);
+  held.push_back(play.tickets().at(0));
+  play.results(worker, {held[0], held[1]}, {How::raised, How::raised}, 2ms);
+  EXPECT_THAT(play.out.again, ElementsAre(task_of(held[0])));
+  EXPECT_THAT(play.ended(), ElementsAre(Pair(task_of(held[1]), Why::result)));
+}
+
 TEST(Conformance, H02_with_break_pool_one_death_fails_every_call) {
   Play play({.max_workers = 2, .on_death = OnDeath::break_pool});
   const auto workers = play.warm_up(2, 1s);

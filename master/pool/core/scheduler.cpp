@@ -91,10 +91,14 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
   TaskRecord& record = tasks_[task];
   release(worker, record);
   workers_.free_place(worker, record.place);
-  if (how == How::recalled) return tasks_.enqueue_first(task);
+  if (how == How::recalled) {
+    out.again.push_back(task);
+    return tasks_.enqueue_first(task);
+  }
   if (how == How::raised && record.retries > 0 && !terminating_) {
     --record.retries;
     ++record.begun;
+    out.again.push_back(task);
     return tasks_.enqueue(task);
   }
   out.ends.push_back({task, Why::result, record.worker, index, record.begun + 1u});
@@ -160,6 +164,7 @@ void Scheduler::lose_task(Ticket ticket, bool begun, Commands& out) {
   if (begun && (settings_.on_death != OnDeath::retry || record.begun >= settings_.max_attempts || terminating_))
     return end(task, Why::worker_died, out);
   if (terminating_) return end(task, broken_ ? Why::broken : Why::cancelled, out);
+  out.again.push_back(task);
   tasks_.enqueue_first(task);
 }
 
@@ -193,7 +198,10 @@ void Scheduler::break_pool(const std::string& cause, Commands& out) {
   while (tasks_.queued() > 0) end(tasks_.pop(), Why::broken, out);
   for (std::uint32_t id = 0; id < workers_.size(); ++id) {
     Worker& worker = workers_[id];
-    for (const Ticket ticket : workers_.held_by(worker)) end(task_of(ticket), Why::broken, out);
+    for (const Ticket ticket : workers_.held_by(worker)) {
+      worker.taken_back.emplace(ticket, tasks_[task_of(ticket)].place);
+      end(task_of(ticket), Why::broken, out);
+    }
     held_ -= worker.held;
     worker.held = 0;
     if (worker.life == Life::backing_off) worker.life = Life::none;

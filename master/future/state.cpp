@@ -212,6 +212,13 @@ bool StateBase::hand_over() {
   return phase_.compare_exchange_strong(seen, Phase::held, std::memory_order_acq_rel);
 }
 
+bool StateBase::take_back() {
+  const std::lock_guard lock(mutex_);
+  if (phase() != Phase::held || !recall()) return false;
+  phase_.store(Phase::pending, std::memory_order_release);
+  return true;
+}
+
 bool StateBase::return_to_pending() {
   const std::lock_guard lock(mutex_);
   Phase seen = Phase::held;

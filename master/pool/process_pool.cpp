@@ -66,6 +66,7 @@ class PoolCore final : public detail::ExecutorCore {
   void terminate(int signal) override { loop_->mailbox().terminate(signal); }
 
   PoolStatus status() const override {
+    if (in_loop()) return loop_->status();
     const auto answer = std::make_shared<StatusAnswer>();
     return loop_->mailbox().ask_status(answer) ? answer->wait() : PoolStatus();
   }
@@ -77,17 +78,22 @@ class PoolCore final : public detail::ExecutorCore {
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
     pthread_setname_np(pthread_self(), "flagship-loop");
+    loop_thread_.store(std::this_thread::get_id());
     loop_->run();
+    loop_thread_.store({});  // its id may become another thread's
   }
 
   // A callback, which runs in the loop's thread, may shut the pool down: it does not wait for itself.
   void join() {
+    if (in_loop()) return;
     const std::lock_guard lock(join_mutex_);
-    if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
+  bool in_loop() const { return loop_thread_.load() == std::this_thread::get_id(); }
 
   const std::size_t max_message_bytes_;
   const std::unique_ptr<pool::Loop> loop_;
+  std::atomic<std::thread::id> loop_thread_{};
   std::mutex join_mutex_;
   std::thread thread_;
 };

@@ -75,7 +75,9 @@ using arguments_of = typename signature_of<F>::Arguments;
 template <class Arguments>
 Arguments read_arguments(Reader& in) {
   try {
-    return in.get<Arguments>();
+    auto arguments = in.get<Arguments>();
+    if (in.left() > 0) throw SerializationError("more came than the task takes: are these its types?");
+    return arguments;
   } catch (const std::exception& error) {
     throw BadArguments{error.what()};
   } catch (...) {
@@ -135,7 +137,8 @@ std::uint64_t task_key() {
 #define FLAGSHIP_DETAIL_JOIN2(a, b) a##b
 #define FLAGSHIP_DETAIL_JOIN(a, b) FLAGSHIP_DETAIL_JOIN2(a, b)
 
-/// FLAGSHIP_TASK("name", function) at namespace scope: gives the function a stable name for `submit_named`.
+/// FLAGSHIP_TASK("name", function) at namespace scope: gives the function a stable name for `submit_named`. A semicolon
+/// may follow.
 #define FLAGSHIP_TASK(name, ...)                                                          \
   [[maybe_unused]] static const bool FLAGSHIP_DETAIL_JOIN(flagship_task_at_, __COUNTER__) = \
-      ::flagship::detail::register_named(name, &::flagship::detail::invoke<__VA_ARGS__>, __FILE__, __LINE__)
+      ::flagship::detail::register_named(name, &::flagship::detail::invoke<__VA_ARGS__>, __FILE__, __LINE__);

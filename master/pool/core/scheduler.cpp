@@ -45,6 +45,7 @@ void Scheduler::on(const TasksTakenBack& event, Time now, Commands& out) {
   Worker* const worker = workers_.find(event.worker);
   if (worker == nullptr) return;
   for (auto at = event.tickets.rbegin(); at != event.tickets.rend(); ++at) {
+    if (!is_held(*at)) continue;
     TaskRecord& record = tasks_[task_of(*at)];
     worker->taken_back.emplace(*at, record.place);
     release(*worker, record);
@@ -82,23 +83,32 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
       return;
     }
   }
-  const TaskId task = task_of(ticket);
-  const bool current = tasks_.known(task) && tasks_[task].where == Where::held && tasks_[task].stamp == stamp_of(ticket);
-  if (!current) {
+  if (!is_held(ticket)) {
     ++stale_results_;
     return;
   }
+  const TaskId task = task_of(ticket);
   TaskRecord& record = tasks_[task];
   release(worker, record);
   workers_.free_place(worker, record.place);
-  if (how == How::recalled) return tasks_.enqueue_first(task);
+  if (how == How::recalled) {
+    out.again.push_back(task);
+    return tasks_.enqueue_first(task);
+  }
   if (how == How::raised && record.retries > 0 && !terminating_) {
     --record.retries;
     ++record.begun;
+    out.again.push_back(task);
     return tasks_.enqueue(task);
   }
   out.ends.push_back({task, Why::result, record.worker, index, record.begun + 1u});
   tasks_.forget(task);
+}
+
+// Tickets of an earlier handing over are not.
+bool Scheduler::is_held(Ticket ticket) const {
+  const TaskId task = task_of(ticket);
+  return tasks_.known(task) && tasks_[task].where == Where::held && tasks_[task].stamp == stamp_of(ticket);
 }
 
 // The task is no longer the worker's; its place is another matter.
@@ -146,14 +156,15 @@ void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
 
 // A task whose worker is gone: again elsewhere, or its end.
 void Scheduler::lose_task(Ticket ticket, bool begun, Commands& out) {
+  if (!is_held(ticket)) return;
   const TaskId task = task_of(ticket);
   TaskRecord& record = tasks_[task];
-  if (record.where != Where::held || record.stamp != stamp_of(ticket)) return;
   record.where = Where::nowhere;
   if (begun) ++record.begun;
   if (begun && (settings_.on_death != OnDeath::retry || record.begun >= settings_.max_attempts || terminating_))
     return end(task, Why::worker_died, out);
   if (terminating_) return end(task, broken_ ? Why::broken : Why::cancelled, out);
+  out.again.push_back(task);
   tasks_.enqueue_first(task);
 }
 
@@ -187,7 +198,10 @@ void Scheduler::break_pool(const std::string& cause, Commands& out) {
   while (tasks_.queued() > 0) end(tasks_.pop(), Why::broken, out);
   for (std::uint32_t id = 0; id < workers_.size(); ++id) {
     Worker& worker = workers_[id];
-    for (const Ticket ticket : workers_.held_by(worker)) end(task_of(ticket), Why::broken, out);
+    for (const Ticket ticket : workers_.held_by(worker)) {
+      worker.taken_back.emplace(ticket, tasks_[task_of(ticket)].place);
+      end(task_of(ticket), Why::broken, out);
+    }
     held_ -= worker.held;
     worker.held = 0;
     if (worker.life == Life::backing_off) worker.life = Life::none;
@@ -249,13 +263,20 @@ void Scheduler::proceed(Time now, Commands& out) {
 }
 
 void Scheduler::grow(Time now, Commands& out) {
-  if (workers_.starting() > 0) {
-    for (std::uint32_t id = 0; id < workers_.size(); ++id)
-      if (workers_[id].life == Life::backing_off && workers_[id].start_at <= now) start(id, out);
-  }
   const std::size_t outstanding = tasks_.queued() + held_;
   const bool all = settings_.eager && !stopping_;
   const std::size_t wanted = all ? workers_.size() : std::min<std::size_t>(outstanding, workers_.size());
+  if (workers_.starting() > 0) {
+    for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+      if (workers_[id].life != Life::backing_off || workers_[id].start_at > now) continue;
+      if (workers_.live() <= wanted) {
+        start(id, out);
+      } else {
+        workers_[id].life = Life::none;
+        workers_.refresh(id);
+      }
+    }
+  }
   while (workers_.live() < wanted && !workers_.vacant().empty()) start(workers_.vacant().last(), out);
 }
 
@@ -269,15 +290,15 @@ void Scheduler::start(std::uint32_t id, Commands& out) {
 }
 
 void Scheduler::dispatch(Time now, Commands& out) {
+  std::size_t hands = workers_.idle().size() + workers_.partial().size() + workers_.starting();
   while (tasks_.queued() > 0) {
-    const std::size_t open = workers_.idle().size() + workers_.partial().size();
-    if (open == 0) return;
+    if (workers_.idle().empty() && workers_.partial().empty()) return;
     const bool idle = !workers_.idle().empty();
     // What workers that are coming will run is left for them.
     if (!idle && tasks_.queued() <= workers_.starting()) return;
-    const std::uint32_t id = idle ? workers_.idle().last() : workers_.partial().last();
-    const std::size_t hands = open + workers_.starting();
+    const std::uint32_t id = idle ? workers_.idle().last() : workers_.partial().at(turn_++ % workers_.partial().size());
     const std::size_t share = (tasks_.queued() + hands - 1) / hands;
+    if (hands > 1) --hands;  // each gets one share
     give(id, static_cast<std::uint32_t>(std::min<std::size_t>(share, workers_.credit(workers_[id]))), now, out);
   }
 }

@@ -50,6 +50,7 @@ class Scheduler {
   void on(const Tick&, Time, Commands&);
 
   void accept(Worker& worker, Ticket ticket, How how, std::uint32_t index, Commands& out);
+  bool is_held(Ticket ticket) const;
   void release(Worker& worker, TaskRecord& record);
   void lose_task(Ticket ticket, bool begun, Commands& out);
   void bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause, Time now, Commands& out);
@@ -71,6 +72,7 @@ class Scheduler {
   std::size_t held_ = 0;
   std::size_t stale_results_ = 0;
   std::optional<Time> rebalance_at_;
+  std::size_t turn_ = 0;     // whose turn it is among workers that are busy and can hold more
   int fruitless_ = 0;        // workers in a row that ended without having begun a task
   bool stopping_ = false;    // no new tasks
   bool terminating_ = false; // no new workers either

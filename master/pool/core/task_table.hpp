@@ -43,7 +43,8 @@ class TaskTable {
 
   std::size_t queued() const { return queued_; }
   std::size_t size() const { return records_.size(); }
-  std::uint32_t next_stamp() { return ++last_stamp_; }
+  /// Never 0, also when they have gone round: a ticket of 0 is none.
+  std::uint32_t next_stamp() { return ++last_stamp_ != 0 ? last_stamp_ : ++last_stamp_; }
 
  private:
   struct Entry {  // of a task that left the queue meanwhile when the stamps differ

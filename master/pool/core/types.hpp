@@ -160,17 +160,20 @@ struct TakeBack {
   std::vector<AssignedTask> tasks;
 };
 
-/// What `handle` wants done, in this order: starts, ends, assigns, take-backs, drains. Reused from call to call.
+/// What `handle` wants done, in this order: ends, tasks that wait again, starts, assigns, take-backs, drains. Starts come
+/// after what is about the process that had the place before. Reused from call to call.
 struct Commands {
-  std::vector<StartWorker> starts;
   std::vector<EndTask> ends;
+  std::vector<TaskId> again;  // no worker has them any more, and they have not ended
+  std::vector<StartWorker> starts;
   std::vector<Assign> assigns;
   std::vector<AssignedTask> assigned;
   std::vector<TakeBack> take_backs;
   std::vector<DrainWorker> drains;
   void clear() {
-    starts.clear();
     ends.clear();
+    again.clear();
+    starts.clear();
     assigns.clear();
     assigned.clear();
     take_backs.clear();

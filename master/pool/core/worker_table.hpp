@@ -16,6 +16,7 @@ class IndexSet {
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
   std::uint32_t last() const { return items_.back(); }
+  std::uint32_t at(std::size_t i) const { return items_[i]; }
   void put(std::uint32_t item, bool in);
 
  private:

@@ -126,7 +126,7 @@ void LocalFleet::watch(int fd, std::uint64_t key) {
 
 std::string LocalFleet::start(core::WorkerRef ref) {
   Worker& worker = workers_[ref.id];
-  worker = {};
+  bury({ref.id, worker.ref.incarnation});
   worker.ref = ref;
   try {
     worker.claims = ClaimPage::create(settings_.places);
@@ -201,6 +201,7 @@ void LocalFleet::signal(core::WorkerRef ref, int signal) {
 
 void LocalFleet::bury(core::WorkerRef ref) {
   Worker& worker = workers_[ref.id];
+  if (!(worker.ref == ref)) return;  // its place has a new worker
   std::erase(blocked_, ref.id);
   if (worker.tasks) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, worker.tasks.get(zmq::sockopt::fd), nullptr);

@@ -28,6 +28,7 @@ void Loop::run() {
   } catch (const std::exception& error) {
     give_up(std::string("the pool's loop failed: ") + error.what());
   }
+  fleet_.reset();  // by the thread that started the processes: they would not outlive it
   mailbox_.end();
 }
 
@@ -149,8 +150,10 @@ void Loop::handle_one(const core::Event& event) {
 }
 
 void Loop::carry_out(core::Commands& commands) {
-  for (const core::StartWorker& command : commands.starts) start(command);
   for (const core::EndTask& command : commands.ends) end(command);
+  for (const core::TaskId task : commands.again)
+    if (calls_[task]) calls_[task]->return_to_pending();
+  for (const core::StartWorker& command : commands.starts) start(command);
   for (const core::Assign& command : commands.assigns) assign(command, commands);
   for (const core::TakeBack& command : commands.take_backs) take_back(command);
   for (const core::DrainWorker& command : commands.drains) drain(command.worker);
@@ -193,12 +196,8 @@ void Loop::assign(const core::Assign& command, const core::Commands& commands) {
 
 void Loop::take_back(const core::TakeBack& command) {
   taken_back_.clear();
-  ClaimPage& claims = fleet_->claims(command.worker);
-  for (const core::AssignedTask& task : command.tasks) {
-    if (!claims[task.place].recall(core::stamp_of(task.ticket))) continue;
-    calls_[core::task_of(task.ticket)]->return_to_pending();
-    taken_back_.push_back(task.ticket);
-  }
+  for (const core::AssignedTask& task : command.tasks)
+    if (calls_[core::task_of(task.ticket)]->take_back()) taken_back_.push_back(task.ticket);
   if (!taken_back_.empty()) follow_ups_.emplace_back(core::TasksTakenBack{command.worker, taken_back_});
 }
 
@@ -326,9 +325,7 @@ std::vector<core::Ticket> Loop::detach_held(Ref worker) {
   std::vector<core::Ticket> begun;
   for (const core::Ticket ticket : scheduler_.workers().held_by(scheduler_.workers()[worker.id])) {
     detail::RemoteCall& call = *calls_[core::task_of(ticket)];
-    const std::uint32_t stamp = core::stamp_of(ticket);
-    if (!call.place->recall(stamp) && !call.place->is(stamp, Claim::recalled)) begun.push_back(ticket);
-    call.return_to_pending();
+    if (!call.take_back() && !call.place->is(core::stamp_of(ticket), Claim::recalled)) begun.push_back(ticket);
   }
   return begun;
 }

@@ -36,6 +36,8 @@ class Loop {
   detail::Mailbox& mailbox() { return mailbox_; }
   /// Returns when all calls have ended and all workers are gone after a shutdown. Never throws.
   void run();
+  /// For the loop's own thread, in a callback; others ask by the mailbox.
+  PoolStatus status() const;
 
  private:
   using Ref = core::WorkerRef;
@@ -79,10 +81,9 @@ class Loop {
   Life* life_of(wire::Sender sender);
   core::TaskId keep(detail::Ref<detail::RemoteCall> call);
   void drop(core::TaskId task);
-  PoolStatus status() const;
 
   const LoopSettings settings_;
-  const std::unique_ptr<Fleet> fleet_;
+  std::unique_ptr<Fleet> fleet_;
   core::Scheduler scheduler_;
   detail::Mailbox mailbox_;
 

@@ -84,8 +84,13 @@ void Mailbox::close(const std::string& broken_cause) {
 }
 
 void Mailbox::end() {
-  const std::lock_guard lock(mutex_);
-  closed_ = ended_ = true;
+  Requests unread;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = ended_ = true;
+    std::swap(unread, requests_);
+  }
+  for (const auto& request : unread.status) request->answer({});
 }
 
 }  // namespace flagship::detail

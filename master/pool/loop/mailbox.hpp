@@ -46,7 +46,7 @@ class Mailbox {
   /// From here until `awake` whoever puts something wakes the loop. True: something is there already, do not sleep.
   bool falling_asleep();
   void awake() { asleep_.store(false, std::memory_order_relaxed); }
-  /// No more requests are taken: nobody reads them.
+  /// No more requests are taken: nobody reads them. Questions that came meanwhile are answered: there is nothing.
   void end();
 
  private:

@@ -112,7 +112,9 @@ class RemoteCallOf final : public RemoteCall {
       slot_.emplace();
     } else {
       Reader in(bytes);
-      slot_.emplace(in.get<R>());
+      R value = in.get<R>();
+      if (in.left() > 0) throw SerializationError("the result is of another type than asked for");
+      slot_.emplace(std::move(value));
     }
   }
 

@@ -118,8 +118,10 @@ class StateBase {
   bool start_running();
   /// pending -> held; false when it was cancelled.
   bool hand_over();
-  /// held -> pending, for another worker; false when it was cancelled. After it `begun` and `recall` are not called
-  /// until the next `hand_over`.
+  /// Takes it back from a worker that has not begun it: held -> pending, in one step for whoever cancels meanwhile.
+  bool take_back();
+  /// held -> pending, for another worker; false when it was cancelled. After it, and after `take_back`, `begun` and
+  /// `recall` are not called until the next `hand_over`.
   bool return_to_pending();
   /// Runs the running callbacks.
   void tell_running();

@@ -72,17 +72,20 @@ using result_of = typename signature_of<F>::Result;
 template <auto F>
 using arguments_of = typename signature_of<F>::Arguments;
 
-template <class Arguments>
-Arguments read_arguments(Reader& in) {
+/// A part of a call's arguments; what is wrong with it is BadArguments.
+template <class T>
+T read_part(Reader& in) {
   try {
-    auto arguments = in.get<Arguments>();
-    if (in.left() > 0) throw SerializationError("more came than the task takes: are these its types?");
-    return arguments;
+    return in.get<T>();
   } catch (const std::exception& error) {
     throw BadArguments{error.what()};
   } catch (...) {
     throw BadArguments{"unknown exception"};
   }
+}
+
+inline void expect_end(const Reader& in) {
+  if (in.left() > 0) throw BadArguments{"more came than the task takes: are these its types?"};
 }
 
 /// Calls F with copies where there can be copies, so that the call can be made again.
@@ -98,7 +101,8 @@ result_of<F> call_again(arguments_of<F>& arguments) {
 
 template <auto F>
 void invoke(Reader& in, Writer& out) {
-  auto arguments = read_arguments<arguments_of<F>>(in);
+  auto arguments = read_part<arguments_of<F>>(in);
+  expect_end(in);
   if constexpr (std::is_void_v<result_of<F>>) {
     std::apply(function_pointer<F>(), std::move(arguments));
   } else {

@@ -40,11 +40,12 @@ void run_item(arguments_of<F>& arguments, Writer& out, std::string& buffer, int 
 template <auto F>
 void invoke_chunk(Reader& in, Writer& out) {
   std::string& buffer = out.buffer();
-  const int retries = read_arguments<int>(in);
-  for (auto items = read_arguments<std::uint32_t>(in); items > 0; --items) {
-    auto arguments = read_arguments<arguments_of<F>>(in);
+  const int retries = read_part<int>(in);
+  for (auto items = read_part<std::uint32_t>(in); items > 0; --items) {
+    auto arguments = read_part<arguments_of<F>>(in);
     run_item<F>(arguments, out, buffer, retries);
   }
+  expect_end(in);
 }
 
 template <auto F>

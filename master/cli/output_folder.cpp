@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/cli/output_folder.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -8,8 +9,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "common/os/unique_fd.hpp"
 
@@ -23,7 +26,7 @@ namespace fs = std::filesystem;
 }
 
 /// The process of an unfinished file, ".flagship-PID-N.part"; 0 for any other name.
-pid_t writer_of(const std::string& name) {
+pid_t writer_of(std::string_view name) {
   constexpr std::string_view kPrefix = ".flagship-";
   if (!name.starts_with(kPrefix) || !name.ends_with(".part")) return 0;
   pid_t pid = 0;
@@ -73,11 +76,13 @@ void OutputFolder::probe() const {
   unlink(file.c_str());
 }
 
+// By readdir: a folder may hold a million files, and nearly all of them are none of these.
 void OutputFolder::sweep() const {
-  std::error_code error;
-  for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
-    const pid_t writer = writer_of(entry->path().filename().string());
-    if (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH) unlink(entry->path().c_str());
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path_.c_str()), closedir);
+  if (!folder) return;
+  while (const dirent* entry = readdir(folder.get())) {
+    const pid_t writer = entry->d_name[0] == '.' ? writer_of(entry->d_name) : 0;
+    if (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH) unlink((path_ / entry->d_name).c_str());
   }
 }
 

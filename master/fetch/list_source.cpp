@@ -77,9 +77,13 @@ class LineReader {
   }
 
   void split(std::string_view bytes) {
-    for (const char c : bytes) {
-      if (c == '\n') add_line();
-      else if (partial_.size() <= kLongestLine) partial_ += c;
+    for (;;) {
+      const std::size_t end = bytes.find('\n');
+      const std::string_view part = bytes.substr(0, end);
+      if (partial_.size() <= kLongestLine) partial_ += part.substr(0, kLongestLine + 1 - partial_.size());
+      if (end == std::string_view::npos) return;
+      add_line();
+      bytes.remove_prefix(end + 1);
     }
   }
 

@@ -134,6 +134,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   settings.scheduler.eager = options.eager;
   settings.max_message_bytes = options.max_message_bytes;
   settings.flush_after = std::chrono::duration_cast<std::chrono::microseconds>(options.flush_after);
+  settings.initializer = options.initializer;
   pool::FleetSettings fleet;
   fleet.pool_name = options.name.empty() ? next_pool_name() : options.name;
   fleet.worker_executable = options.worker_executable;

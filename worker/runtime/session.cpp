@@ -63,12 +63,23 @@ bool Session::receive(bool wait) {
     frame = std::make_shared<zmq::message_t>();
   }
   switch (reader_.read(message_)) {
-    case wire::DownReader::Kind::welcome: welcome_ = reader_.welcome(); break;
+    case wire::DownReader::Kind::welcome:
+      welcome_ = reader_.welcome();
+      initializer_due_ = welcome_.initializer_function != 0;
+      break;
     case wire::DownReader::Kind::drain: draining_ = true; break;
     case wire::DownReader::Kind::assign: break;
     case wire::DownReader::Kind::malformed: throw Error("the supervisor sent a message that cannot be read");
   }
   return true;
+}
+
+std::optional<wire::AssignedCall> Session::take_initializer() {
+  if (!std::exchange(initializer_due_, false)) return std::nullopt;
+  wire::AssignedCall call;
+  call.function = welcome_.initializer_function;
+  call.payload = welcome_.initializer;
+  return call;
 }
 
 bool Session::begin(const wire::AssignedCall& call) {

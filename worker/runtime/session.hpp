@@ -29,6 +29,8 @@ class Session {
   /// The next call of the message that was received; its payload is good until the next `receive`.
   std::optional<wire::AssignedCall> next() { return reader_.next(); }
   std::size_t calls_in_message() const { return reader_.calls(); }
+  /// The call to make before the first task, once it has come and never again; nothing: none.
+  std::optional<wire::AssignedCall> take_initializer();
   /// The supervisor wants no more of this worker: finish what was begun, flush, and return from the runner.
   bool draining() const { return draining_; }
   /// Readable when `receive` may have something; only edges are reported, so receive until there is none.
@@ -65,6 +67,7 @@ class Session {
   wire::Welcome welcome_;
   std::chrono::nanoseconds busy_{};
   std::optional<Clock::time_point> oldest_unsent_;
+  bool initializer_due_ = false;
   bool draining_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "flagship/initializer.hpp"
 #include "flagship/outcome.hpp"
 
 namespace flagship {
@@ -24,6 +25,7 @@ struct PoolOptions {
   OnWorkerDeath on_worker_death = OnWorkerDeath::fail_task;
   int max_attempts = 3;             // with retry
   std::size_t max_message_bytes = std::size_t{256} << 20;  // of one call's arguments, or result
+  Initializer initializer{};        // flagship::initializer<fn>(args...); a throw breaks the pool
   std::string worker_executable{};   // empty: this executable
   std::string name{};               // of the pool, for ps; empty: pool-1, pool-2, ...
   int max_running = 0;              // calls that run at once over all workers, for worker programs that overlap calls;

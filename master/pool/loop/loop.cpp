@@ -264,6 +264,8 @@ void Loop::on_hello(Life& life) {
   wire::Welcome welcome;
   welcome.concurrency = life.concurrency;
   welcome.flush_after = settings_.flush_after;
+  welcome.initializer_function = settings_.initializer.function;
+  welcome.initializer = settings_.initializer.payload;
   fleet_->send(life.worker, writer_.welcome(welcome));
   handle(core::WorkerReady{life.worker});
 }

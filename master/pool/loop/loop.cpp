@@ -18,7 +18,8 @@ Loop::Loop(LoopSettings settings, std::unique_ptr<Fleet> fleet)
       fleet_(std::move(fleet)),
       scheduler_(settings.scheduler),
       mailbox_(fleet_->waker()),
-      lives_(settings.scheduler.max_workers) {}
+      lives_(settings.scheduler.max_workers),
+      spin_(static_cast<std::size_t>(usable_cpus())) {}
 
 Loop::~Loop() = default;
 
@@ -54,11 +55,27 @@ void Loop::wait() {
   for (const Life& life : lives_)
     if (life.limit != detail::Clock::time_point{}) sooner(life.limit);
   if (!dying_.empty()) sooner(now_ + std::chrono::milliseconds(1));
-  if (mailbox_.falling_asleep()) deadline = now_;
   happenings_.clear();
-  fleet_->wait(deadline, happenings_);
-  mailbox_.awake();
+  if (!spin()) {
+    if (mailbox_.falling_asleep()) deadline = now_;
+    fleet_->wait(deadline, happenings_);
+    mailbox_.awake();
+  }
   now_ = detail::Clock::now();
+}
+
+/// True when something came while it looked.
+bool Loop::spin() {
+  const bool busy = std::exchange(busy_, false);
+  if (!spin_.worthwhile(scheduler_.queued(), scheduler_.held(), busy, mean_ns_)) return false;
+  const auto end = detail::Clock::now() + SpinPolicy::kFor;
+  bool paid = false;
+  while (!paid && detail::Clock::now() < end) {
+    fleet_->wait(now_, happenings_);
+    paid = !happenings_.messages.empty() || !happenings_.gone.empty() || !mailbox_.empty();
+  }
+  spin_.learn(paid);
+  return paid;
 }
 
 // ---- callers -------------------------------------------------------------------------------------
@@ -283,6 +300,8 @@ void Loop::on_results(Life& life) {
     }
   }
   next_result_ = 0;
+  busy_ = true;
+  if (!tickets.empty()) mean_ns_ = static_cast<double>(reader_.busy().count()) / static_cast<double>(tickets.size());
   handle(core::ResultsArrived{life.worker, tickets, how_, reader_.busy()});
 }
 

@@ -15,6 +15,7 @@
 #include "master/pool/loop/completion.hpp"
 #include "master/pool/loop/fleet.hpp"
 #include "master/pool/loop/mailbox.hpp"
+#include "master/pool/loop/spin.hpp"
 
 namespace flagship::pool {
 
@@ -58,6 +59,7 @@ class Loop {
   void run_until_finished();
   void read_mailbox();
   void wait();
+  bool spin();
   void handle(const core::Event& event);
   void handle_one(const core::Event& event);
   void carry_out(core::Commands& commands);
@@ -92,6 +94,9 @@ class Loop {
   std::vector<core::TaskId> free_tasks_;
   std::vector<Life> lives_;                             // by worker
   core::Time now_{};
+  SpinPolicy spin_;
+  bool busy_ = false;      // results came since the last wait
+  double mean_ns_ = -1;    // running time of a call, in the last results
   std::size_t deaths_ = 0;
   bool stopping_ = false;
   bool broken_ = false;

@@ -98,7 +98,6 @@ class Loop {
   bool busy_ = false;      // results came since the last wait
   double mean_ns_ = -1;    // running time of a call, in the last results
   std::size_t deaths_ = 0;
-  bool stopping_ = false;
   bool broken_ = false;
 
   wire::DownWriter writer_;

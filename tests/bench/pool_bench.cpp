@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Flagship's side of the library rows of scripts/bench. usage: pool_bench p1 [--tasks N] [--workers W]
 //                                                               pool_bench p2 [--calls N]
+//                                                               pool_bench p3 [--tasks N] [--workers W]
+//                                                               pool_bench p4 [--workers W]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <flagship/flagship.hpp>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -56,6 +59,28 @@ void one_at_a_time(int calls) {
   std::printf("p50_us=%.2f\n", micros[micros.size() / 2]);
 }
 
+void map_ints(int items, int workers) {
+  flagship::ProcessPoolExecutor pool({.max_workers = workers});
+  warm_up(pool, workers);
+  const auto begin = std::chrono::steady_clock::now();
+  long long sum = 0;
+  for (int y : pool.map<noop>(std::views::iota(0, items))) sum += y;
+  const double seconds = seconds_since(begin);
+  if (sum != static_cast<long long>(items) * (items - 1) / 2) throw std::runtime_error("wrong results");
+  std::printf("items_per_s=%.0f\n", items / seconds);
+}
+
+void live_once(int workers) {
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    flagship::ProcessPoolExecutor pool({.max_workers = workers});
+    std::vector<flagship::Future<int>> first;
+    for (int i = 0; i < workers; ++i) first.push_back(pool.submit<noop>(i));
+    for (auto& future : first) future.result();
+  }
+  std::printf("seconds=%.5f\n", seconds_since(begin));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,6 +88,8 @@ int main(int argc, char** argv) {
   const std::string row = argc > 1 ? argv[1] : "";
   if (row == "p1") submit_and_collect(option(argc, argv, "--tasks", 200'000), option(argc, argv, "--workers", 2));
   else if (row == "p2") one_at_a_time(option(argc, argv, "--calls", 2'000));
-  else return std::fprintf(stderr, "usage: pool_bench p1|p2 [--tasks N] [--workers W] [--calls N]\n"), 2;
+  else if (row == "p3") map_ints(option(argc, argv, "--tasks", 5'000'000), option(argc, argv, "--workers", 2));
+  else if (row == "p4") live_once(option(argc, argv, "--workers", 20));
+  else return std::fprintf(stderr, "usage: pool_bench p1|p2|p3|p4 [--tasks N] [--workers W] [--calls N]\n"), 2;
   return 0;
 }

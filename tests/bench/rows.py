@@ -58,6 +58,30 @@ def no_op_latency(bench, result):
         ], rounds=15)
 
 
+@row("P3", "map of a no-op over ints, 2 workers", "items/s")
+def no_op_map(bench, result):
+    items, fewer = bench.count(5_000_000, 5_000), bench.count(1_000_000, 2_000)
+    bench.take_turns(result, Contender("flagship", lambda: bench.number(
+        [bench.ours("pool_bench"), "p3", "--tasks", items, "--workers", 2], "items_per_s")), [
+            Contender("CPython ProcessPoolExecutor, best chunks", lambda: bench.number(
+                bench.python("executors.py", "map", "processes", fewer, 2), "items_per_s"), ">= 15"),
+        ])
+
+
+@row("P4", "20 workers started, a call each, pool gone", "s")
+def pool_life(bench, result):
+    workers = bench.count(20, 2)
+
+    def python(method):
+        return lambda: bench.number(bench.python("executors.py", "life", method, workers, workers), "seconds")
+
+    bench.take_turns(result, Contender("flagship", lambda: bench.number(
+        [bench.ours("pool_bench"), "p4", "--workers", workers], "seconds")), [
+            Contender("CPython, spawn", python("spawn"), "<= 0.06"),
+            Contender("CPython, fork", python("fork"), "<= 0.85"),
+        ])
+
+
 @row("P5", "fetch small files into memory, 2 workers, 64 at once", "files/s")
 def small_files(bench, result):
     files = bench.count(20_000, 200)

@@ -307,9 +307,9 @@ void World::duplicate() {
   if (old_messages_.empty()) return;
   const auto [ref, message] =
       old_messages_[below(static_cast<std::uint32_t>(old_messages_.size()))];
-  const std::uint64_t before = ended_;
+  const std::uint64_t before = results_;
   tell(core::ResultsArrived{ref, message.tickets, message.how, message.busy}, "old results again");
-  check(ended_ == before, "old results ended a task");
+  check(results_ == before, "old results ended a task");
 }
 
 // Of what it has sent some is lost, or none.
@@ -370,9 +370,9 @@ void World::tell(const core::Event& event, const std::string& what) {
   carry_out(event, commands);
   if (scheduler_.broken())
     for (Process& process : processes_) process.doomed = true;
-  while (!follow_ups_.empty()) {
-    const core::Event next = std::move(follow_ups_.front());
-    follow_ups_.pop_front();
+  while (!unsent_.empty()) {
+    const core::TaskCancelled next{unsent_.front(), true};
+    unsent_.pop_front();
     core::Commands more;
     scheduler_.handle(next, now_, more);
     carry_out(next, more);
@@ -413,6 +413,7 @@ void World::end(const core::Event& event, const core::EndTask& command) {
   switch (command.why) {
     case Why::result: {
       const auto* const results = std::get_if<core::ResultsArrived>(&event);
+      ++results_;
       check(results != nullptr, name + " ends with a result that nobody brought");
       check(
           command.index < results->tickets.size() && results->tickets[command.index] == task.ticket,
@@ -486,7 +487,7 @@ void World::assign(const core::Assign& command, const core::Commands& commands) 
     for (const Call& waiting : process.inbox)
       check(waiting.place != place, "a place was given to two tasks at once");
     if (task.wants_cancel) {  // between two looks of the loop: the worker never hears of it
-      follow_ups_.push_back(core::TaskCancelled{id, true});
+      unsent_.push_back(id);
       continue;
     }
     process.places[place] = {core::stamp_of(ticket), Page::held};

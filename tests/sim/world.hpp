@@ -144,12 +144,13 @@ class World {
   std::size_t live_tasks_ = 0;
   std::uint64_t serials_ = 0;
   std::uint64_t ended_ = 0;
+  std::uint64_t results_ = 0;  // of these, with a result
   std::deque<Process> processes_;
   std::map<std::uint32_t, std::uint32_t> incarnations_;         // the last one in each place
   std::deque<core::TakeBack> take_backs_;                       // asked, not answered
   std::deque<std::pair<core::TaskId, std::uint64_t>> cancels_;  // decided, not told
   std::deque<std::pair<Ref, Message>> old_messages_;
-  std::deque<core::Event> follow_ups_;
+  std::deque<core::TaskId> unsent_;  // assigned after they were cancelled
   bool stopping_ = false;
   bool cancelling_ = false;
   bool terminating_ = false;

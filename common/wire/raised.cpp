@@ -63,6 +63,8 @@ const Standard kStandards[] = {
     {typeid(SerializationError), remake<SerializationError>},
     {typeid(BrokenExecutor), remake<BrokenExecutor>},
     {typeid(BrokenProcessPool), remake<BrokenProcessPool>},
+    {typeid(ShutdownError), remake<ShutdownError>},
+    {typeid(std::bad_exception), remake<std::bad_exception>},
 };
 
 std::uint32_t standard_number(const std::type_info& type) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "flagship/future.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include "common/type_name.hpp"
@@ -25,7 +26,11 @@ void wait_until_done(const StateBase& state, Deadline deadline) {
 
 }  // namespace
 
-Deadline deadline_in(duration time) { return Clock::now() + time; }
+Deadline deadline_in(duration time) {
+  const Clock::time_point now = Clock::now();
+  if (time >= Clock::time_point::max() - now) return std::nullopt;  // longer than the clock will run
+  return now + std::max(time, duration::zero());
+}
 
 void throw_invalid_state(const StateBase& state) {
   std::ostringstream text;

@@ -136,6 +136,7 @@ void StateBase::run(Callbacks callbacks, Callback::When when) {
 
 bool StateBase::wait(Deadline deadline) const {
   if (done()) return true;
+  if (deadline && *deadline <= Clock::now()) return false;
   StateBase& self = const_cast<StateBase&>(*this);
   ThreadWatcher watcher;
   Watch watch;
@@ -267,6 +268,7 @@ Watch* CompletionQueue::take(Deadline deadline) {
   std::unique_lock lock(mutex_);
   while (first_ == nullptr) {
     if (std::exchange(interrupted_, false)) return nullptr;
+    if (deadline && *deadline <= Clock::now()) return nullptr;
     waiting_ = true;
     if (!deadline) {
       condition_.wait(lock);

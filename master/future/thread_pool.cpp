@@ -17,7 +17,7 @@ namespace {
 class ThreadCore final : public detail::ExecutorCore {
  public:
   explicit ThreadCore(std::size_t max_workers) : max_workers_(max_workers) {}
-  ~ThreadCore() override { join(); }
+  ~ThreadCore() override { join(); }  // only when nobody uses it any more
 
   bool in_process() const override { return true; }
 
@@ -50,12 +50,13 @@ class ThreadCore final : public detail::ExecutorCore {
     const std::lock_guard lock(mutex_);
     PoolStatus status;
     status.queued = queue_.size();
-    status.held = status.running = threads_.size() - idle_;
+    status.held = status.running = busy_;
     return status;
   }
 
  private:
   void run(std::size_t number) {
+    pool_of_this_thread = this;
     pthread_setname_np(pthread_self(), ("flagship-" + std::to_string(number)).substr(0, 15).c_str());
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -63,33 +64,35 @@ class ThreadCore final : public detail::ExecutorCore {
       work_.wait(lock, [this] { return !queue_.empty() || shut_down_; });
       --idle_;
       if (queue_.empty()) return;
-      const std::shared_ptr<detail::LocalCall> call = std::move(queue_.front());
+      std::shared_ptr<detail::LocalCall> call = std::move(queue_.front());
       queue_.pop_front();
+      ++busy_;
       lock.unlock();
       call->run();
+      call.reset();
       lock.lock();
+      --busy_;
     }
   }
 
   // A task may shut its own pool down: it does not wait for itself.
   void join() {
-    std::vector<std::thread> threads;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto self = std::find_if(threads_.begin(), threads_.end(),
-                                     [](const std::thread& t) { return t.get_id() == std::this_thread::get_id(); });
-      if (self != threads_.end()) return;
-      threads.swap(threads_);
-    }
-    for (std::thread& thread : threads) thread.join();
+    if (pool_of_this_thread == this) return;
+    const std::lock_guard lock(join_mutex_);
+    for (std::thread& thread : threads_)  // after shutdown none is added
+      if (thread.joinable()) thread.join();
   }
 
+  static inline thread_local const ThreadCore* pool_of_this_thread = nullptr;
+
   const std::size_t max_workers_;
+  std::mutex join_mutex_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
   std::deque<std::shared_ptr<detail::LocalCall>> queue_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
+  std::size_t busy_ = 0;
   bool shut_down_ = false;
 };
 

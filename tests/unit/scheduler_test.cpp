@@ -782,6 +782,19 @@ TEST(Scheduler, after_terminate_not_even_retries_are_made) {
   EXPECT_EQ(play.scheduler.queued(), 0u);
 }
 
+TEST(Scheduler, calls_that_come_back_after_terminate_are_cancelled) {
+  Play play({.max_workers = 1});
+  const WorkerRef worker = play.warm_up(1, 4ms).at(0);
+  play.submit(3);
+  const auto held = play.tickets();
+  ASSERT_THAT(held, SizeIs(3));
+  play.tell(TerminateAsked{});
+  play.results(worker, {held[1]}, {How::recalled});
+  EXPECT_THAT(play.ended(), ElementsAre(Pair(task_of(held[1]), Why::cancelled)));
+  play.take_back(worker, {held[2]});
+  EXPECT_THAT(play.ended(), ElementsAre(Pair(task_of(held[2]), Why::cancelled)));
+}
+
 TEST(Scheduler, calls_that_come_after_terminate_are_cancelled) {
   Play play({.max_workers = 1});
   play.tell(TerminateAsked{});

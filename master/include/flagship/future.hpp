@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <stdexcept>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -212,7 +213,10 @@ class Promise {
   explicit Promise(std::string_view name = "promise")
       : state_(detail::Ref<detail::ValueState<T>>::adopt(new detail::ValueState<T>(name))) {}
   Promise(Promise&&) noexcept = default;
-  Promise& operator=(Promise&&) noexcept = default;
+  Promise& operator=(Promise&& other) noexcept {
+    Promise(std::move(other)).state_.swap(state_);
+    return *this;
+  }
   ~Promise() {
     if (state_ && !state_->done()) state_->finish(Ending::raised, std::make_exception_ptr(BrokenPromise()));
   }
@@ -228,11 +232,13 @@ class Promise {
   void set_result(V&&... value) {
     check_not_done();
     state_->slot().emplace(std::forward<V>(value)...);
-    state_->finish(Ending::returned, nullptr);
+    if (!state_->finish(Ending::returned, nullptr)) detail::throw_invalid_state(*state_);
   }
+  /// Likewise; std::invalid_argument for no exception at all.
   void set_exception(std::exception_ptr error) {
+    if (error == nullptr) throw std::invalid_argument("a promise was given a null exception");
     check_not_done();
-    state_->finish(Ending::raised, std::move(error));
+    if (!state_->finish(Ending::raised, std::move(error))) detail::throw_invalid_state(*state_);
   }
   template <class E>
     requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>)

@@ -49,7 +49,7 @@ void Scheduler::on(const TasksTakenBack& event, Time now, Commands& out) {
     TaskRecord& record = tasks_[task_of(*at)];
     worker->taken_back.emplace(*at, record.place);
     release(*worker, record);
-    tasks_.enqueue_first(task_of(*at));
+    requeue_first(task_of(*at), out);
   }
   workers_.refresh(event.worker.id);
   proceed(now, out);
@@ -91,10 +91,7 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
   TaskRecord& record = tasks_[task];
   release(worker, record);
   workers_.free_place(worker, record.place);
-  if (how == How::recalled) {
-    out.again.push_back(task);
-    return tasks_.enqueue_first(task);
-  }
+  if (how == How::recalled) return requeue_first(task, out);
   if (how == How::raised && record.retries > 0 && !terminating_) {
     --record.retries;
     ++record.begun;
@@ -163,6 +160,11 @@ void Scheduler::lose_task(Ticket ticket, bool begun, Commands& out) {
   if (begun) ++record.begun;
   if (begun && (settings_.on_death != OnDeath::retry || record.begun >= settings_.max_attempts || terminating_))
     return end(task, Why::worker_died, out);
+  requeue_first(task, out);
+}
+
+// It keeps its turn; but after the end there is no turn any more.
+void Scheduler::requeue_first(TaskId task, Commands& out) {
   if (terminating_) return end(task, broken_ ? Why::broken : Why::cancelled, out);
   out.again.push_back(task);
   tasks_.enqueue_first(task);

@@ -52,6 +52,7 @@ class Scheduler {
   void accept(Worker& worker, Ticket ticket, How how, std::uint32_t index, Commands& out);
   bool is_held(Ticket ticket) const;
   void release(Worker& worker, TaskRecord& record);
+  void requeue_first(TaskId task, Commands& out);
   void lose_task(Ticket ticket, bool begun, Commands& out);
   void bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause, Time now, Commands& out);
   void end(TaskId task, Why why, Commands& out);

@@ -250,7 +250,7 @@ Loop::Life* Loop::life_of(wire::Sender sender) {
 
 void Loop::on_message(const Happenings::Message& message) {
   const wire::UpReader::Kind kind = reader_.read(message.blobs);
-  if (kind == wire::UpReader::Kind::malformed) return;
+  if (kind == wire::UpReader::Kind::malformed) return on_malformed(message.sender);
   Life* const life = life_of(reader_.sender());
   if (life == nullptr || (message.sender != life->pid && message.sender != 0)) return;
   switch (kind) {
@@ -266,6 +266,12 @@ void Loop::on_message(const Happenings::Message& message) {
     case wire::UpReader::Kind::bye: return handle(core::PoolBroke{reader_.bye_reason()});
     case wire::UpReader::Kind::malformed: return;
   }
+}
+
+// Whatever it wanted to say is lost, results perhaps: only its death can tell what becomes of what it holds.
+void Loop::on_malformed(pid_t sender) {
+  for (const Life& life : lives_)
+    if (life.alive && life.pid == sender && sender != 0) fleet_->signal(life.worker, SIGKILL);
 }
 
 void Loop::on_hello(Life& life) {

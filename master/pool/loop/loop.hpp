@@ -70,6 +70,7 @@ class Loop {
   void end(const core::EndTask& end);
 
   void on_message(const Happenings::Message& message);
+  void on_malformed(pid_t sender);
   void on_hello(Life& life);
   void on_results(Life& life);
   void on_gone(const Happenings::Gone& gone);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <type_traits>
 #include <utility>
 
@@ -10,7 +11,9 @@ namespace flagship::detail {
 
 struct AnyMember {
   template <class T>
-  constexpr operator T() const noexcept;  // only named in unevaluated operands
+  operator T() const noexcept {  // only named in unevaluated operands
+    std::abort();
+  }
 };
 
 template <class T, std::size_t... I>

@@ -33,6 +33,7 @@ class Ref {
     if (object_ != nullptr) object_->release();
   }
 
+  void swap(Ref& other) noexcept { std::swap(object_, other.object_); }
   T* get() const { return object_; }
   T* operator->() const { return object_; }
   T& operator*() const { return *object_; }

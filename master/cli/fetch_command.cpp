@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -99,13 +100,16 @@ class FetchCommand {
     const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
     attach(nullptr);
     console.finish();
-    report(totals, signals.first());
+    report(totals, run.complete(), signals.first());
     if (signals.first() != 0) return kSignalled + signals.first();
-    return totals.errors + totals.not_found > 0 || run.stopped() ? kSomeFailed : kAllWell;
+    if (!console.trouble().empty()) throw std::runtime_error("cannot write to standard output: " + console.trouble());
+    return totals.errors + totals.not_found > 0 || !run.complete() ? kSomeFailed : kAllWell;
   }
 
  private:
   bool keeps_files() const { return options_.sink == SinkKind::files; }
+
+  std::string path_of(const std::string& name) const { return std::filesystem::path(options_.output) / name; }
 
   std::string base_url() const { return server_ ? server_->base_url() : ""; }
 
@@ -125,7 +129,7 @@ class FetchCommand {
     const std::string from = plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
     if (plan_.flags) std::printf("From: %s\n", from.c_str());
-    std::printf("Into: %s\n", keeps_files() ? (options_.output + "/" + options_.name).c_str() : "nowhere (--sink none)");
+    std::printf("Into: %s\n", keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
     std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(), options_.retries + 1);
     return kAllWell;
   }
@@ -145,6 +149,8 @@ class FetchCommand {
     run.limits = limits_of(options_);
     if (server_) run.limits.set_trusted_endpoint("127.0.0.1:" + std::to_string(server_->port()));
     run.retry.retries = options_.retries;
+    run.retry.also = options_.retry_statuses;
+    run.retry.longest_retry_after = options_.max_retry_after;
     run.order = options_.order;
     run.trace = options_.trace_futures;
     run.grace = kGrace;
@@ -160,22 +166,24 @@ class FetchCommand {
   }
 
   void give_path(fetch::Item& item) {
-    if (keeps_files()) item.path = options_.output + "/" + names_.name_for(item.key, item.url);
+    if (keeps_files()) item.path = path_of(names_.name_for(item.key, item.url));
   }
 
-  void report(const fetch::Totals& totals, int signal) const {
+  void report(const fetch::Totals& totals, bool complete, int signal) const {
     if (options_.quiet) return;
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
     if (signal != 0) say("Interrupted. What is listed above is complete; the same command again fetches everything.");
-    if (totals.ended() == 0 && signal == 0) say("The list is empty.");
+    if (totals.ended() == 0 && complete) say("The list is empty.");
   }
 
   void attach(fetch::Run* run) {
     const std::lock_guard lock(mutex_);
     run_ = run;
-    if (run_ != nullptr && signalled_ > 0) run_->stop();
+    if (run_ == nullptr || signalled_ == 0) return;
+    if (signalled_ == 1) run_->stop();
+    else run_->abandon();
   }
 
   // In the thread that hears signals.

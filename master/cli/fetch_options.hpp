@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct FetchOptions {
   std::chrono::milliseconds connect_timeout{10'000};
   Stall stall;
   int retries = 4;
+  std::set<unsigned> retry_statuses;
+  std::chrono::milliseconds max_retry_after{120'000};
   int max_redirects = 10;
   bool allow_downgrade = false;
   std::uint64_t max_size = std::uint64_t{1} << 30;

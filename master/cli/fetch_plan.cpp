@@ -38,6 +38,7 @@ void refuse_what_does_not_go_together(const FetchOptions& options) {
   if (!options.from.empty() && codes) throw std::invalid_argument("--from: a list and country codes do not go together");
   if (!options.from.empty() && !options.url_template.empty())
     throw std::invalid_argument("--template: a list has its own URLs");
+  if (!options.from.empty() && !options.base_url.empty()) throw std::invalid_argument("--base-url: a list has its own URLs");
   if (!options.base_url.empty() && !options.url_template.empty())
     throw std::invalid_argument("--base-url: give either that or --template");
   if (options.json && options.trace_futures)
@@ -59,6 +60,13 @@ serve::Options practice_of(const FetchOptions& options, ServerLabel label) {
   return chosen.practice_options();
 }
 
+// Else every file would be the same one, under different names.
+void refuse_template_without_code(const std::string& url_template) {
+  for (const char* place : {"{cc}", "{CC}", "{key}"})
+    if (url_template.find(place) != std::string::npos) return;
+  throw std::invalid_argument("--template: '" + url_template + "' has no {cc} or {CC} where the code goes");
+}
+
 std::string without_slash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
   return url;
@@ -76,6 +84,7 @@ FetchPlan plan_fetch(const FetchOptions& options) {
   if (plan.built_in) plan.practice = practice_of(options, label);
   plan.flags = options.from.empty();
   if (plan.flags) plan.codes = codes_of(options);
+  if (!options.url_template.empty()) refuse_template_without_code(options.url_template);
   plan.url_template = !options.url_template.empty() ? options.url_template
                       : plan.built_in               ? kFlagPath
                                                     : without_slash(options.base_url) + kFlagPath;

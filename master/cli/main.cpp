@@ -1,16 +1,45 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
 
 #include "common/version.hpp"
 #include "flagship/init.hpp"
 #include "master/cli/commands.hpp"
 #include "master/cli/exit_codes.hpp"
 
+namespace {
+
+/// A program may be started with its standard files closed; what is opened next must not take their place.
+void open_standard_files() {
+  for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+    if (fd <= STDERR_FILENO) continue;
+    close(fd);
+    return;
+  }
+}
+
+bool has_command(const CLI::App& app, const std::string& name) {
+  const auto commands = app.get_subcommands([&name](const CLI::App* command) { return command->check_name(name); });
+  return !commands.empty();
+}
+
+/// The word where a command was expected, for a message that names it.
+std::string unknown_command(int argc, char** argv, const CLI::App& app) {
+  if (argc < 2 || argv[1][0] == '-' || has_command(app, argv[1])) return {};
+  return argv[1];
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   flagship::init(argc, argv);
   using namespace flagship::cli;
+  open_standard_files();
   int exit_code = kAllWell;
   CLI::App app("Downloads many files through isolated worker processes.", "flagship");
   app.set_version_flag("--version", std::string("flagship ") + flagship::kVersion);
@@ -20,6 +49,11 @@ int main(int argc, char** argv) {
   add_serve(app, exit_code);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const std::string word = unknown_command(argc, argv, app);
+    if (word.empty()) return app.exit(error), kUsage;
+    std::fprintf(stderr, "There is no command '%s'.\nRun with --help for more information.\n", word.c_str());
+    return kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kAllWell : kUsage;
   } catch (const std::exception& error) {

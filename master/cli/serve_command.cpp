@@ -9,6 +9,7 @@
 #include "master/cli/exit_codes.hpp"
 #include "master/cli/server_options.hpp"
 #include "master/cli/signals.hpp"
+#include "master/cli/validators.hpp"
 #include "master/serve/server.hpp"
 
 namespace flagship::cli {
@@ -51,9 +52,9 @@ int serve(const ServeOptions& chosen) {
 void add_serve(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<ServeOptions>();
   CLI::App& command = *app.add_subcommand("serve", "Serve flags to practise on, delayed and failing as asked");
-  command.add_option("--port", options->port, "Port on 127.0.0.1; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
+  add_count(command, "--port", options->port, 0, "Port on 127.0.0.1; 0: any free one (default: 0)", 65535);
   add_server_options(command, options->server);
-  command.add_option("--root", options->server.root, "Folder of the flags (default: Debian's famfamfam-flag-gif)");
+  command.add_option("--root", options->server.root, "Folder of the flags (default: Debian's famfamfam-flag-gif)")->type_name("DIR");
   command.callback([options, &exit_code] { exit_code = serve(*options); });
 }
 

@@ -27,16 +27,20 @@ inline CLI::Option* add_duration(CLI::App& app, const std::string& name, std::ch
       ->type_name("T");
 }
 
-/// A whole number of at least `least`.
+/// A whole number from `least` to `most`.
 template <class T>
-CLI::Option* add_count(CLI::App& app, const std::string& name, T& value, long long least, const std::string& help) {
+CLI::Option* add_count(CLI::App& app, const std::string& name, T& value, long long least, const std::string& help,
+                       long long most = 1'000'000'000) {
   return app
       .add_option_function<std::string>(
           name,
-          [name, least, &value](const std::string& text) {
+          [name, least, most, &value](const std::string& text) {
             long long number = 0;
             const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-            if (error != std::errc() || rest != text.data() + text.size() || number < least || number > 1'000'000'000)
+            const bool whole = error == std::errc() && rest == text.data() + text.size();
+            if (error == std::errc::result_out_of_range || (whole && number > most))
+              throw CLI::ValidationError(name, "'" + text + "' is more than " + std::to_string(most));
+            if (!whole || number < least)
               throw CLI::ValidationError(name, "'" + text + "' is not a whole number of at least " + std::to_string(least));
             value = static_cast<int>(number);
           },

@@ -2,13 +2,16 @@
 #include "master/fetch/console.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <sstream>
 
 #include "master/fetch/report.hpp"
+#include "worker/fetch/text.hpp"
 
 namespace flagship::fetch {
 namespace {
@@ -22,6 +25,11 @@ bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) {  // whoever shares it does not want to wait; a result does
+      pollfd polled{fd, POLLOUT, 0};
+      poll(&polled, 1, -1);
+      continue;
+    }
     if (written < 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -33,6 +41,8 @@ std::string printed(const ResultFuture& future) {
   text << future;
   return text.str();
 }
+
+std::string shown_key(const Item& item) { return printable(item.key, 200); }
 
 std::string clock_time(double seconds) {
   const auto s = static_cast<long long>(seconds);
@@ -46,15 +56,15 @@ Console::Console(ConsoleOptions options)
     : options_(options), terminal_(isatty(STDERR_FILENO) == 1), next_progress_(begin_ + (terminal_ ? Clock::duration(kBarEvery) : kLineEvery)) {}
 
 void Console::scheduled(const Item& item, const ResultFuture& future) {
-  write_out(fmt::format("Scheduled for {}: {}\n", item.key, printed(future)));
+  write_out(fmt::format("Scheduled for {}: {}\n", shown_key(item), printed(future)));
 }
 
 void Console::began(const Item& item, const ResultFuture& future) {
-  write_out(fmt::format("Running for {}: {}\n", item.key, printed(future)));
+  write_out(fmt::format("Running for {}: {}\n", shown_key(item), printed(future)));
 }
 
 void Console::completed(const Item& item, const ResultFuture& future) {
-  write_out(fmt::format("{} result: {}\n", printed(future), item.key));
+  write_out(fmt::format("{} result: {}\n", printed(future), shown_key(item)));
 }
 
 void Console::ended(const ItemReport& report, const Totals& totals) {
@@ -82,6 +92,7 @@ void Console::write_out(const std::string& line) {
 
 void Console::write_buffer() {
   stdout_closed_ = !write_all(STDOUT_FILENO, out_);
+  if (stdout_closed_ && errno != EPIPE) trouble_ = std::strerror(errno);
   out_.clear();
   if (stdout_closed_ && tell_closed_) tell_closed_();
 }

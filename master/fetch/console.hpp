@@ -37,6 +37,9 @@ class Console final : public Observer {
   /// Called once, in any thread, when nobody reads stdout any more.
   void on_stdout_closed(std::function<void()> tell) { tell_closed_ = std::move(tell); }
 
+  /// Why results could not be written; empty: they were, or their reader had enough.
+  const std::string& trouble() const { return trouble_; }
+
  private:
   using Clock = std::chrono::steady_clock;
   void write_out(const std::string& line);
@@ -54,6 +57,7 @@ class Console final : public Observer {
   std::mutex mutex_;  // guards stdout: `began` comes from other threads
   std::string out_;
   bool stdout_closed_ = false;
+  std::string trouble_;
   std::function<void()> tell_closed_;
 };
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -208,6 +209,9 @@ std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::si
   const bool standard = path == "-";
   UniqueFd file(standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) throw std::runtime_error("cannot read the list '" + path + "': " + std::strerror(errno));
+  struct stat status {};
+  if (fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode))
+    throw std::runtime_error("cannot read the list '" + path + "': it is a folder");
   return std::make_unique<ListSource>(standard ? "standard input" : path, std::move(file), limit, std::move(wake));
 }
 

@@ -32,7 +32,6 @@ std::size_t dot_of(std::string_view segment) {
 
 // Cut between characters of UTF-8, never within one.
 void shorten(std::string& name, std::size_t most) {
-  if (name.size() <= most) return;
   while (most > 0 && (static_cast<unsigned char>(name[most]) & 0xC0) == 0x80) --most;
   name.resize(most);
 }
@@ -47,13 +46,23 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
 
 std::string safe_name(std::string_view text) {
   std::string name;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool bad = byte < 0x20 || byte == 0x7F || c == '/' || c == '\\';
-    name += bad ? '_' : c;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte == 0xC2 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80) {
+      name += '_';  // U+0080..U+009F are control characters too
+      ++i;
+      continue;
+    }
+    const bool bad = byte < 0x20 || byte == 0x7F || byte == '/' || byte == '\\';
+    name += bad ? '_' : text[i];
   }
   if (!name.empty() && name.front() == '.') name.front() = '_';
-  shorten(name, kLongest);
+  const std::size_t dot = dot_of(name);
+  const std::string extension = dot == std::string::npos ? "" : name.substr(dot);
+  if (name.size() > kLongest) {
+    shorten(name, kLongest - extension.size());
+    name += extension;
+  }
   return name.empty() ? "unnamed" : name;
 }
 
@@ -75,7 +84,10 @@ std::string Names::name_for(std::string_view key, std::string_view url) {
   const bool ends = !extension.empty() && name.ends_with(extension);
   const std::string stem = name.substr(0, name.size() - (ends ? extension.size() : 0));
   for (;;) {
-    std::string next = stem + "-" + std::to_string(++taken_[name]) + (ends ? extension : "");
+    const std::string end = "-" + std::to_string(++taken_[name]) + (ends ? extension : "");
+    std::string next = stem;
+    if (next.size() + end.size() > kLongest) shorten(next, kLongest - end.size());
+    next += end;
     if (taken_.try_emplace(next, 1).second) return next;
   }
 }

@@ -8,7 +8,7 @@
 namespace flagship::fetch {
 
 /// A file name that stays in its folder, whatever `text` was: no separators, no control characters, no leading dot, no
-/// more than 200 bytes, never empty.
+/// more than 200 bytes (its extension survives a cut), never empty.
 std::string safe_name(std::string_view text);
 
 /// ".gif" of "http://host/flags/br/br.gif?x=1"; empty when the last segment has none that looks like one.

@@ -7,15 +7,26 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "worker/fetch/text.hpp"
+#include "worker/fetch/url.hpp"
+
 namespace flagship::fetch {
 namespace {
 
 constexpr std::size_t kListedCodes = 10;
+constexpr std::size_t kShown = 2000;  // bytes of a key, URL or reason in a line for people
 
 std::string hex(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
   return text;
+}
+
+// Keys and URLs come from lists and reasons from servers: none of them gets to talk to the terminal.
+std::string shown(std::string_view text) {
+  std::string line = printable(text, kShown);
+  if (text.size() > kShown) line += "...";
+  return line;
 }
 
 nlohmann::json text_or_null(std::string_view text) {
@@ -82,14 +93,16 @@ std::string json_line(const ItemReport& report) {
 
 std::string text_line(const ItemReport& report) {
   const v1::FetchResult& result = report.result;
+  const std::string key = shown(report.item.key);
+  const std::string url = shown(shown_url(report.item.url));
   switch (result.outcome()) {
-    case v1::FETCH_OK: return fmt::format("{} OK", report.item.key);
-    case v1::FETCH_NOT_FOUND: return fmt::format("{} not found: {}", report.item.key, report.item.url);
-    case v1::FETCH_SKIPPED: return fmt::format("{} skipped: {}", report.item.key, report.item.path);
+    case v1::FETCH_OK: return fmt::format("{} OK", key);
+    case v1::FETCH_NOT_FOUND: return fmt::format("{} not found: {}", key, url);
+    case v1::FETCH_SKIPPED: return fmt::format("{} skipped: {}", key, shown(report.item.path));
     default: break;
   }
-  return fmt::format("{} error: {}: {}: {} ({} attempt{})", report.item.key, report.item.url,
-                     class_name(result.error_class()), result.reason(), report.attempts,
+  return fmt::format("{} error: {}{}{}: {} ({} attempt{})", key, url, url.empty() ? "" : ": ",
+                     class_name(result.error_class()), shown(result.reason()), report.attempts,
                      report.attempts == 1 ? "" : "s");
 }
 

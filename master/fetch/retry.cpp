@@ -22,8 +22,12 @@ bool status_may_pass(unsigned status) {
 
 }  // namespace
 
-bool may_pass(const v1::FetchResult& result) {
-  if (result.outcome() != v1::FETCH_ERROR) return false;
+bool may_pass(const RetryPolicy& policy, const v1::FetchResult& result) {
+  const bool failed = result.outcome() == v1::FETCH_ERROR;
+  if (failed || result.outcome() == v1::FETCH_NOT_FOUND) {
+    if (policy.also.contains(result.status()) && (!failed || result.error_class() == v1::HTTP_STATUS)) return true;
+  }
+  if (!failed) return false;
   switch (result.error_class()) {
     case v1::DNS:
     case v1::CONNECT:
@@ -36,16 +40,22 @@ bool may_pass(const v1::FetchResult& result) {
   }
 }
 
+std::optional<std::chrono::milliseconds> asked_pause(const RetryPolicy& policy, const v1::FetchResult& result) {
+  if (!result.has_retry_after_ms() || !may_pass(policy, result)) return std::nullopt;
+  if (result.retry_after_ms() > static_cast<std::uint64_t>(policy.longest_retry_after.count())) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<long long>(result.retry_after_ms()));
+}
+
 std::optional<std::chrono::milliseconds> wait_before_retry(const RetryPolicy& policy, const v1::FetchResult& result,
                                                            int attempt, double chance) {
-  if (attempt > policy.retries || !may_pass(result)) return std::nullopt;
+  if (attempt > policy.retries || !may_pass(policy, result)) return std::nullopt;
   const double most = std::min(static_cast<double>(policy.base.count()) * std::pow(2.0, attempt - 1),
                                static_cast<double>(policy.longest.count()));
   const std::chrono::milliseconds jittered(static_cast<long long>(most * chance));
   if (!result.has_retry_after_ms()) return jittered;
-  const std::chrono::milliseconds asked(static_cast<long long>(std::min<std::uint64_t>(result.retry_after_ms(), 1ull << 40)));
-  if (asked > policy.longest_retry_after) return std::nullopt;
-  return std::max(asked, jittered);
+  const auto asked = asked_pause(policy, result);
+  if (!asked) return std::nullopt;  // too long
+  return std::max(*asked, jittered);
 }
 
 }  // namespace flagship::fetch

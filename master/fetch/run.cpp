@@ -5,10 +5,13 @@
 #include <functional>
 #include <utility>
 
+#include "worker/fetch/url.hpp"
+
 namespace flagship::fetch {
 namespace {
 
 constexpr std::chrono::hours kLong{1};
+constexpr std::size_t kMostAtOnce = 1024;  // items, before other things get their turn
 
 v1::FetchResult error_result(v1::FetchClass why, std::string reason) {
   v1::FetchResult result;
@@ -16,6 +19,15 @@ v1::FetchResult error_result(v1::FetchClass why, std::string reason) {
   result.set_error_class(why);
   result.set_reason(std::move(reason));
   return result;
+}
+
+/// "https://host:443"
+std::string origin_of(const std::string& url) {
+  const std::string scheme = scheme_of(url);
+  std::string authority = authority_of(url);
+  const auto colon = authority.rfind(':');
+  if (colon == std::string::npos || authority.ends_with(']')) authority += scheme == "https" ? ":443" : ":80";
+  return scheme + "://" + authority;
 }
 
 }  // namespace
@@ -27,9 +39,15 @@ Run::Run(AnyExecutor executor, RunOptions options, Observer& observer)
       observer_(observer),
       completions_(std::vector<ResultFuture>(), std::nullopt) {}
 
+// The flag stays where the interruption of a wait that was over anyway is lost.
+void Run::wake() {
+  woken_ = true;
+  completions_.interrupt();
+}
+
 void Run::stop() {
   stopping_ = true;
-  completions_.interrupt();
+  wake();
 }
 
 void Run::abandon() {
@@ -39,14 +57,16 @@ void Run::abandon() {
 
 Totals Run::operator()(Source& source, const std::function<void(Item&)>& prepare) {
   for (;;) {
+    woken_ = false;
     heed_stop();
     retry_due();
-    refill(source, prepare);
+    const bool more = refill(source, prepare);
     if (finished()) return totals_;
     auto future = completions_.next_before(Clock::now());
-    if (!future) {
+    if (!future && !more) {
       Clock::time_point limit = next_wake();
       if (const auto wish = observer_.idle(totals_)) limit = std::min(limit, *wish);
+      if (woken_) limit = Clock::now();
       if (completions_.unfinished() > 0) future = completions_.next_before(limit);
       else completions_.sleep_until(limit);
     }
@@ -65,23 +85,37 @@ Run::Clock::time_point Run::next_wake() const {
   return limit;
 }
 
-void Run::refill(Source& source, const std::function<void(Item&)>& prepare) {
-  while (!source_ended_ && !stop_heeded_ && under_way() < options_.window) {
+// True when the source may have more at once: lines that hold no URL end on the spot, and there may be no end of them.
+bool Run::refill(Source& source, const std::function<void(Item&)>& prepare) {
+  for (std::size_t turn = 0; !source_ended_ && !stop_heeded_ && under_way() < options_.window; ++turn) {
+    if (turn == kMostAtOnce) return true;
     Next next = source.next();
-    if (std::holds_alternative<NotYet>(next)) return;
+    if (std::holds_alternative<NotYet>(next)) return false;
     if (std::holds_alternative<AtEnd>(next)) {
       source_ended_ = true;
-      return;
+      return false;
     }
     Item& item = std::get<Item>(next);
     if (!item.trouble.empty()) {
       auto result = error_result(v1::BAD_INPUT, item.trouble);
-      conclude({std::move(item), 0}, std::move(result), {});
+      conclude({std::move(item), 0, 0, {}}, std::move(result), {});
       continue;
     }
     prepare(item);
-    submit({std::move(item), 1});
+    begin({std::move(item), 1, 0, {}});
   }
+  return false;
+}
+
+void Run::begin(Attempt&& attempt) {
+  if (!held_back_.empty()) {
+    const auto held = held_back_.find(origin_of(attempt.item.url));
+    if (held != held_back_.end() && held->second > Clock::now()) {
+      waiting_.emplace(held->second, std::move(attempt));
+      return;
+    }
+  }
+  submit(std::move(attempt));
 }
 
 void Run::submit(Attempt&& attempt) {
@@ -115,33 +149,55 @@ void Run::on_completed(const ResultFuture& future) {
   auto node = attempts_.extract(future);
   Attempt attempt = std::move(node.mapped());
   if (options_.trace) observer_.completed(attempt.item, future);
-  if (future.cancelled()) {  // it never began, so it has no end to report
-    if (options_.order == Order::input) out_of_turn_.emplace(attempt.item.index, std::nullopt);
-    return emit_in_turn();
-  }
+  if (future.cancelled()) return stop_heeded_ ? leave(std::move(attempt)) : begin(std::move(attempt));
   v1::FetchResult result = result_of(future);
   const Outcome where = future.try_outcome().value_or(Outcome{});
+  attempt.lost += std::max(0, where.attempt - 1);
+  if (const auto pause = asked_pause(options_.retry, result)) hold_back(attempt.item.url, *pause);
   const double chance = std::uniform_real_distribution<double>(0, 1)(random_);
   const auto wait = stop_heeded_ ? std::nullopt : wait_before_retry(options_.retry, result, attempt.number, chance);
   if (!wait) return conclude(std::move(attempt), std::move(result), where);
-  waiting_.emplace(Clock::now() + *wait, Waiting{std::move(attempt), std::move(result), where});
+  ++attempt.number;
+  attempt.last = Failure{std::move(result), where};
+  waiting_.emplace(Clock::now() + *wait, std::move(attempt));
 }
 
 void Run::retry_due() {
   while (!waiting_.empty() && waiting_.begin()->first <= Clock::now()) {
-    Waiting waiting = std::move(waiting_.begin()->second);
+    Attempt attempt = std::move(waiting_.begin()->second);
     waiting_.erase(waiting_.begin());
-    ++waiting.attempt.number;
-    submit(std::move(waiting.attempt));
+    begin(std::move(attempt));
   }
 }
 
+// What has not begun there comes back as cancelled, and then waits.
+void Run::hold_back(const std::string& url, std::chrono::milliseconds time) {
+  const Clock::time_point now = Clock::now();
+  std::erase_if(held_back_, [now](const auto& held) { return held.second <= now; });
+  const std::string origin = origin_of(url);
+  Clock::time_point& until = held_back_[origin];
+  until = std::max(until, now + time);
+  for (auto& [future, attempt] : attempts_)
+    if (origin_of(attempt.item.url) == origin) ResultFuture(future).cancel();
+}
+
 void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where) {
-  ItemReport report{std::move(attempt.item), std::move(result), attempt.number, where};
-  report.attempts += std::max(0, where.attempt - 1);  // those that a worker's death cut short
+  ItemReport report{std::move(attempt.item), std::move(result), attempt.number + attempt.lost, where};
   if (options_.order == Order::completion) return emit(report);
   const std::uint64_t turn = report.item.index;
   out_of_turn_.emplace(turn, std::move(report));
+  emit_in_turn();
+}
+
+// What it waited for does not come: it ends as it last failed, or never began and has no end to report.
+void Run::leave(Attempt&& attempt) {
+  if (attempt.last) {
+    Failure last = std::move(*attempt.last);
+    --attempt.number;
+    return conclude(std::move(attempt), std::move(last.result), last.where);
+  }
+  ++left_out_;
+  if (options_.order == Order::input) out_of_turn_.emplace(attempt.item.index, std::nullopt);
   emit_in_turn();
 }
 
@@ -171,7 +227,7 @@ void Run::heed_stop() {
     stop_limit_ = Clock::now() + options_.grace;
     for (auto& [future, attempt] : attempts_) ResultFuture(future).cancel();
     auto waiting = std::exchange(waiting_, {});
-    for (auto& [time, one] : waiting) conclude(std::move(one.attempt), std::move(one.last), one.where);
+    for (auto& [time, attempt] : waiting) leave(std::move(attempt));
   }
   if (!killed_ && !attempts_.empty() && (abandoned_ || stop_limit_ <= Clock::now())) {
     killed_ = true;

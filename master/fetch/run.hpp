@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -37,7 +38,7 @@ struct RunOptions {
 struct ItemReport {
   Item item;
   v1::FetchResult result;
-  int attempts = 1;
+  int attempts = 1;               // those that a worker's death cut short included
   Outcome where;                  // of the last attempt
 };
 
@@ -60,7 +61,8 @@ class Observer {
 };
 
 /// Downloads all that a source yields through an executor, any of them: submit and as_completed, with retries, bounded
-/// however long the source is. `prepare` gives an item its path. One thread runs it; `wake` and `stop` are for others.
+/// however long the source is. A server that names a time to come back at (Retry-After) is left alone until then.
+/// `prepare` gives an item its path. One thread runs it; `wake` and `stop` are for others.
 class Run {
  public:
   Run(AnyExecutor executor, RunOptions options, Observer& observer);
@@ -69,30 +71,35 @@ class Run {
   Totals operator()(Source& source, const std::function<void(Item&)>& prepare);
 
   /// The source may have more.
-  void wake() { completions_.interrupt(); }
+  void wake();
   /// Nothing new begins; what is in flight may finish for the grace period, then its workers are killed.
   void stop();
   /// What is in flight is given up now.
   void abandon();
-  bool stopped() const { return stopping_.load(); }
+  /// Every item of the source has had its end. False after a `stop` that came before that.
+  bool complete() const { return source_ended_ && left_out_ == 0; }
 
  private:
   using Clock = std::chrono::steady_clock;
+  struct Failure {
+    v1::FetchResult result;
+    Outcome where;
+  };
   struct Attempt {
     Item item;
     int number = 1;
-  };
-  struct Waiting {
-    Attempt attempt;
-    v1::FetchResult last;
-    Outcome where;
+    int lost = 0;                 // attempts that a worker's death cut short, besides
+    std::optional<Failure> last;  // how the one before it ended
   };
 
-  void refill(Source& source, const std::function<void(Item&)>& prepare);
+  bool refill(Source& source, const std::function<void(Item&)>& prepare);
+  void begin(Attempt&& attempt);
   void submit(Attempt&& attempt);
   void on_completed(const ResultFuture& future);
   void retry_due();
+  void hold_back(const std::string& url, std::chrono::milliseconds time);
   void conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where);
+  void leave(Attempt&& attempt);
   void emit(const ItemReport& report);
   void emit_in_turn();
   void heed_stop();
@@ -107,13 +114,16 @@ class Run {
   Observer& observer_;
   AsCompleted<ResultFuture> completions_;
   std::unordered_map<ResultFuture, Attempt> attempts_;
-  std::multimap<Clock::time_point, Waiting> waiting_;      // for their retry
+  std::multimap<Clock::time_point, Attempt> waiting_;      // for their time to begin
+  std::unordered_map<std::string, Clock::time_point> held_back_;  // origins that are left alone until then
   std::map<std::uint64_t, std::optional<ItemReport>> out_of_turn_;  // with Order::input; nothing: has no report
   std::uint64_t next_turn_ = 0;
   Totals totals_;
   bool source_ended_ = false;
+  std::uint64_t left_out_ = 0;    // items that never began
   std::minstd_rand random_{std::random_device{}()};
 
+  std::atomic<bool> woken_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> abandoned_{false};
   bool stop_heeded_ = false;

@@ -133,6 +133,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   settings.scheduler.max_attempts = options.max_attempts;
   settings.scheduler.eager = options.eager;
   settings.max_message_bytes = options.max_message_bytes;
+  if (!options.worker_executable.empty()) settings.worker_program = "'" + options.worker_executable + "'";
   settings.flush_after = std::chrono::duration_cast<std::chrono::microseconds>(options.flush_after);
   settings.initializer = options.initializer;
   pool::FleetSettings fleet;

@@ -14,6 +14,12 @@
 namespace flagship::sim {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
+constexpr std::uint64_t kUsualSchedules = 150;
+#else
+constexpr std::uint64_t kUsualSchedules = 1500;
+#endif
+
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   const char* const text = std::getenv(variable);
   return text != nullptr ? std::stoull(text) : otherwise;
@@ -37,7 +43,7 @@ TEST(Simulation, every_task_ends_exactly_once_whatever_happens) {
     EXPECT_TRUE(goes_well(number_from("FLAGSHIP_SIM_SEED", 0), ended));
     return;
   }
-  const std::uint64_t schedules = number_from("FLAGSHIP_SIM_SCHEDULES", 2000);
+  const std::uint64_t schedules = number_from("FLAGSHIP_SIM_SCHEDULES", kUsualSchedules);
   for (std::uint64_t seed = 0; seed < schedules; ++seed) ASSERT_TRUE(goes_well(seed, ended));
   RecordProperty("tasks", std::to_string(ended));
   EXPECT_GT(ended, schedules) << "the walks do too little";

@@ -376,6 +376,16 @@ TEST_F(LoopTest, what_a_stranger_says_in_a_workers_name_is_dropped) {
   EXPECT_EQ(futures[0].result(0s), 100);
 }
 
+TEST_F(LoopTest, workers_that_die_before_hello_break_the_pool_with_a_hint) {
+  settings.scheduler.max_fruitless = 1;
+  settings.worker_program = "'/bin/other'";
+  play({[&](Happenings&) { futures.push_back(submit(1)); },
+        [&](Happenings& out) { gone(out, kFirst, 0, 0); }, [](Happenings&) {}});
+  EXPECT_THAT(
+      message_of(futures[0].exception()),
+      AllOf(HasSubstr("exited with code 0"), HasSubstr("/bin/other"), HasSubstr("flagship::init")));
+}
+
 TEST_F(LoopTest, a_worker_that_says_bye_breaks_the_pool_with_its_reason) {
   play({[&](Happenings&) { futures.push_back(submit(1)); },
         [&](Happenings& out) {

@@ -338,12 +338,14 @@ void Loop::on_gone(const Happenings::Gone& gone) {
   if (life == nullptr) return;
   if (scheduler_.workers()[gone.worker.id].life != core::Life::draining && !broken_) ++deaths_;
   const std::vector<core::Ticket> begun = detach_held(gone.worker);
+  std::string cause = "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death);
+  if (life->place == nullptr)
+    cause += " before it said Hello; does the main of " + settings_.worker_program + " call flagship::init?";
   life->alive = false;
   life->limit = {};
   fleet_->bury(gone.worker);  // before its place is given to another
   death_ = &gone.death;
-  handle(core::WorkerGone{gone.worker, begun,
-                          "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death)});
+  handle(core::WorkerGone{gone.worker, begun, std::move(cause)});
   death_ = nullptr;
 }
 

@@ -22,6 +22,7 @@ namespace flagship::pool {
 struct LoopSettings {
   core::Settings scheduler;
   std::size_t max_message_bytes = 0;
+  std::string worker_program = "this executable";  // for errors
   std::chrono::microseconds flush_after{5000};
   Initializer initializer{};
   duration start_limit = std::chrono::seconds(20);  // a worker that has not said Hello by then is given up

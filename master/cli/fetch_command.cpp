@@ -95,7 +95,7 @@ class FetchCommand {
     console.on_stdout_closed([&run] { run.stop(); });
     const auto source = make_source(run);
     say(site_line());
-    say(plan_.flags ? fetch::searching_line(plan_.codes) : "Downloading the files listed in " + options_.from);
+    say(plan_.flags ? fetch::searching_line(plan_.codes) : "Downloading the files listed in " + list_name());
     attach(&run);
     const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
     attach(nullptr);
@@ -113,8 +113,10 @@ class FetchCommand {
 
   std::string base_url() const { return server_ ? server_->base_url() : ""; }
 
+  std::string list_name() const { return options_.from == "-" ? "standard input" : options_.from; }
+
   std::string site_line() const {
-    if (!plan_.flags) return "List: " + options_.from;
+    if (!plan_.flags) return "List: " + list_name();
     std::string site = base_url();
     if (site.empty()) site = options_.base_url.empty() ? options_.url_template : options_.base_url;
     return plan_.label + " site: " + site;
@@ -125,7 +127,7 @@ class FetchCommand {
   }
 
   int say_plan() const {
-    const std::string what = plan_.flags ? fetch::searching_line(plan_.codes) : "Files listed in " + options_.from;
+    const std::string what = plan_.flags ? fetch::searching_line(plan_.codes) : "Files listed in " + list_name();
     const std::string from = plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
     if (plan_.flags) std::printf("From: %s\n", from.c_str());
@@ -138,6 +140,7 @@ class FetchCommand {
     fetch::ConsoleOptions console;
     if (options_.json) console.lines = fetch::ItemLines::json;
     else if (options_.verbose) console.lines = fetch::ItemLines::text;
+    console.at_once = options_.executor == ExecutorKind::inline_;
     console.progress = !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
     console.flags = plan_.flags;
     if (plan_.flags) console.expected = plan_.codes.size();
@@ -174,7 +177,7 @@ class FetchCommand {
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
-    if (signal != 0) say("Interrupted. What is listed above is complete; the same command again fetches everything.");
+    if (signal != 0) say("Interrupted. What was downloaded is complete. To go on, run the same command again: it begins anew.");
     if (totals.ended() == 0 && complete) say("The list is empty.");
   }
 

@@ -63,6 +63,8 @@ void parse_stall(const std::string& text, Stall& stall) {
   stall = {*bytes, *time};
 }
 
+constexpr long long kMostWorkers = 100'000;  // more is a mistake
+
 void parse_statuses(std::string_view text, std::set<unsigned>& statuses) {
   for (std::string_view rest = text;;) {
     const std::size_t comma = rest.find(',');
@@ -78,7 +80,7 @@ void parse_statuses(std::string_view text, std::set<unsigned>& statuses) {
 }
 
 void declare_what(CLI::App& app, FetchOptions& options) {
-  app.add_option("CC", options.codes, "Country codes: two letters, or one for its 26 codes (default: the 20 most populous)")->type_name("");
+  app.add_option("CC", options.codes, "Country codes: two letters, or one for 26 (default: the 20 most populous)")->type_name("");
   app.add_flag("-a,--all", options.all, "Every country there is a flag of");
   app.add_flag("-e,--every", options.every, "AA to ZZ");
   app.add_option("--from", options.from, "A list: a text file with a URL a line, or - for standard input")->type_name("FILE");
@@ -90,7 +92,7 @@ void declare_where(CLI::App& app, FetchOptions& options) {
   add_choice<ServerLabel>(app, "-s,--server", "LABEL", options.server,
                           {{"LOCAL", ServerLabel::local}, {"DELAY", ServerLabel::delay},
                            {"ERROR", ServerLabel::error}, {"REMOTE", ServerLabel::remote}},
-                          "LOCAL, DELAY or ERROR, built in and started for the run, or REMOTE with --base-url (default: LOCAL)");
+                          "LOCAL, DELAY, ERROR (built in), REMOTE (--base-url) (default: LOCAL)");
   app.add_option("--base-url", options.base_url, "Where REMOTE has its flags: URL/cc/cc.gif")->type_name("URL");
   add_server_options(app, options.practice);
 }
@@ -100,7 +102,7 @@ void declare_how(CLI::App& app, FetchOptions& options) {
                            {{"inline", ExecutorKind::inline_}, {"threads", ExecutorKind::threads},
                             {"processes", ExecutorKind::processes}},
                            "What runs the downloads: inline, threads or processes (default: processes)");
-  add_count(app, "-w,--workers", options.workers, 1, "Worker processes, or threads (default: usable CPUs)");
+  add_count(app, "-w,--workers", options.workers, 1, "Worker processes, or threads (default: usable CPUs)", kMostWorkers);
   add_count(app, "-m,--max-req", options.max_in_flight, 1, "Transfers in flight in the whole run (default: 30)");
   add_choice<fetch::Order>(app, "--order", "ORDER", options.order,
                            {{"completion", fetch::Order::completion}, {"input", fetch::Order::input}},

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "flagship/options.hpp"
+#include "master/fetch/source.hpp"
 
 namespace flagship::cli {
 namespace {
@@ -43,6 +44,8 @@ void refuse_what_does_not_go_together(const FetchOptions& options) {
     throw std::invalid_argument("--base-url: give either that or --template");
   if (options.json && options.trace_futures)
     throw std::invalid_argument("--json: its lines and those of --trace-futures would mix on stdout");
+  if (options.json && options.verbose)
+    throw std::invalid_argument("--json: its lines and those of --verbose would mix on stdout");
   const bool elsewhere = !options.base_url.empty() || !options.url_template.empty() || !options.from.empty();
   if (options.server && *options.server != ServerLabel::remote && elsewhere)
     throw std::invalid_argument(std::string("--server: ") + name_of(*options.server) +
@@ -89,7 +92,8 @@ FetchPlan plan_fetch(const FetchOptions& options) {
                       : plan.built_in               ? kFlagPath
                                                     : without_slash(options.base_url) + kFlagPath;
 
-  const std::size_t items = plan.flags ? plan.codes.size() : ~std::size_t{0};
+  const auto most = static_cast<std::size_t>(std::min(options.max_in_flight, options.limit.value_or(options.max_in_flight)));
+  const std::size_t items = plan.flags ? plan.codes.size() : std::max<std::size_t>(1, fetch::count_items(options.from, most));
   const auto asked = static_cast<std::size_t>(options.workers > 0 ? options.workers : usable_cpus());
   plan.in_flight = std::min(static_cast<std::size_t>(options.max_in_flight), items);
   plan.workers = std::min(asked, plan.in_flight);

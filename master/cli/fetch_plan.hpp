@@ -22,7 +22,8 @@ struct FetchPlan {
   std::size_t in_flight = 1;
 };
 
-/// Throws std::invalid_argument with a sentence for options that do not go together.
+/// Throws std::invalid_argument with a sentence for options that do not go together. A list that is a file is counted,
+/// as far as it matters; that it cannot be read is for later.
 FetchPlan plan_fetch(const FetchOptions& options);
 
 v1::FetchLimits limits_of(const FetchOptions& options);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 
@@ -29,6 +30,16 @@ pid_t writer_of(const std::string& name) {
   pid_t pid = 0;
   std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), pid);
   return pid;
+}
+
+/// A process that has ended and that nobody waits for is gone, too: in a container pid 1 may not care.
+bool gone(pid_t pid) {
+  if (kill(pid, 0) != 0) return errno == ESRCH;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return false;
+  const std::size_t state = line.rfind(')') + 2;
+  return state < line.size() && (line[state] == 'Z' || line[state] == 'X');
 }
 
 }  // namespace
@@ -77,7 +88,7 @@ void OutputFolder::sweep() const {
   std::error_code error;
   for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
     const pid_t writer = writer_of(entry->path().filename().string());
-    if (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH) unlink(entry->path().c_str());
+    if (writer > 0 && gone(writer)) unlink(entry->path().c_str());
   }
 }
 

@@ -39,7 +39,7 @@ int serve(const ServeOptions& chosen) {
     told.wait(lock, [&] { return stop; });
     return kAllWell;
   } catch (const std::invalid_argument& error) {
-    std::fprintf(stderr, "flagship serve: %s\n", error.what());
+    std::fprintf(stderr, "flagship serve: %s\nRun with --help for more information.\n", error.what());
     return kUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "flagship serve: %s\n", error.what());

@@ -87,7 +87,7 @@ void Console::write_out(const std::string& line) {
   const std::lock_guard lock(mutex_);
   if (stdout_closed_) return;
   out_ += line;
-  if (out_.size() >= kBufferBytes) write_buffer();
+  if (options_.at_once || out_.size() >= kBufferBytes) write_buffer();
 }
 
 void Console::write_buffer() {

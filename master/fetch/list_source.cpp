@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <stdexcept>
 #include <string_view>
@@ -131,11 +132,12 @@ class LineReader {
   std::thread thread_;
 };
 
+constexpr std::string_view kBlank = " \t\r";
+
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r";
-  const auto first = text.find_first_not_of(kSpace);
+  const auto first = text.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
 bool is_web_url(std::string_view text) {
@@ -209,6 +211,22 @@ std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::si
   if (fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode))
     throw std::runtime_error("cannot read the list '" + path + "': it is a folder");
   return std::make_unique<ListSource>(standard ? "standard input" : path, std::move(file), limit, std::move(wake));
+}
+
+std::size_t count_items(const std::string& path, std::size_t most) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return most;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return most;
+  std::size_t items = 0;
+  bool counted = false;  // this line
+  for (char c = 0; items < most && file.get(c);) {
+    if (c == '\n') counted = false;
+    if (counted || c == '\n' || kBlank.find(c) != std::string_view::npos) continue;
+    counted = true;
+    if (c != '#') ++items;
+  }
+  return items;
 }
 
 }  // namespace flagship::fetch

@@ -38,4 +38,8 @@ std::unique_ptr<Source> from_codes(Codes codes, std::string url_template);
 /// sentence when the file cannot be opened.
 std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::size_t> limit, std::function<void()> wake);
 
+/// How many items a list holds, counted up to `most`; `most` also where that cannot be told without waiting, or reading
+/// what can be read only once: of standard input and pipes.
+std::size_t count_items(const std::string& path, std::size_t most);
+
 }  // namespace flagship::fetch

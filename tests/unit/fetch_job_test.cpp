@@ -371,6 +371,15 @@ TEST_F(Lists, AFolderIsNone) {
   }
 }
 
+TEST_F(Lists, FilesAreCountedAsFarAsItMatters) {
+  EXPECT_EQ(count_items(file("# c\n\n http://h/a\r\nbad\n\t\r\nhttp://h/b"), 100), 3u);
+  EXPECT_EQ(count_items(file("a\nb\nc\n"), 2), 2u);
+  EXPECT_EQ(count_items(file(""), 7), 0u);
+  EXPECT_EQ(count_items(folder_ / "none", 7), 7u);
+  EXPECT_EQ(count_items("-", 7), 7u);
+  EXPECT_EQ(count_items("/dev/null", 7), 7u);
+}
+
 TEST_F(Lists, ASlowPipeYieldsWhatItHasBeforeItsEnd) {
   const std::string path = folder_ / "pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);

@@ -64,18 +64,21 @@ class NobodyThere {
 TEST_F(Faults, AServerThatIsNotThereIsConnect) {
   const NobodyThere nobody;
   for (const std::string& executor : kExecutors) {
-    const Ended ended = flagship({"fetch", "--base-url", nobody.url(), "--allow-private", "--retries", "0", "--json", "-x", executor});
+    const Ended ended = flagship({"fetch", "--base-url", nobody.url(), "--allow-private",
+                                  "--retries", "0", "--json", "-x", executor});
     EXPECT_EQ(ended.exit_code, 1);
     EXPECT_THAT(by_key(ended.out), SizeIs(20));
     EXPECT_THAT(endings(ended), ElementsAre("connect 1"));
-    EXPECT_THAT(ended.err, AllOf(HasSubstr("  0 flags downloaded.\n 20 errors.\n"), HasSubstr(nobody.url() + "/br/br.gif: connect: ")));
+    EXPECT_THAT(ended.err, AllOf(HasSubstr("  0 flags downloaded.\n 20 errors.\n"),
+                                 HasSubstr(nobody.url() + "/br/br.gif: connect: ")));
     EXPECT_THAT(names_in(here()), IsEmpty());
   }
 }
 
 TEST_F(Faults, ConnectionsThatFailAreTriedAgain) {
   const NobodyThere nobody;
-  const Ended ended = flagship({"fetch", "BR", "--base-url", nobody.url(), "--allow-private", "--retries", "2", "--json"});
+  const Ended ended = flagship(
+      {"fetch", "BR", "--base-url", nobody.url(), "--allow-private", "--retries", "2", "--json"});
   EXPECT_THAT(endings(ended), ElementsAre("connect 3"));
 }
 
@@ -130,7 +133,8 @@ TEST_F(Faults, SomeOfMany) {
 // One in five fails: 30 in a row, as it would take, do so once in 10^20 runs.
 TEST_F(Faults, RetriesHealThem) {
   for (const std::string fault : {"reset", "truncate", "status:500,503"}) {
-    const Ended ended = flagship({"fetch", "-l", "10", "--fault", fault, "--error-rate", "0.2", "--retries", "29", "--json"});
+    const Ended ended = flagship({"fetch", "-l", "10", "--fault", fault, "--error-rate", "0.2",
+                                  "--retries", "29", "--json"});
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
     EXPECT_THAT(files(), SizeIs(10));
     for (const auto& [key, item] : by_key(ended.out)) {
@@ -147,7 +151,8 @@ TEST_F(Faults, OneAttemptMayFailAndTheNextNot) {
       peer.send(response("200 OK\r\nContent-Type: Image/GIF; x=y", "GIF89a"));
     }
   });
-  const Ended ended = flagship({"fetch", "BR", "--base-url", server.url(""), "--allow-private", "--json"});
+  const Ended ended =
+      flagship({"fetch", "BR", "--base-url", server.url(""), "--allow-private", "--json"});
   EXPECT_EQ(ended.exit_code, 0);
   const Json item = by_key(ended.out).at("BR");
   EXPECT_EQ(item["attempts"], 2);
@@ -158,8 +163,10 @@ TEST_F(Faults, OneAttemptMayFailAndTheNextNot) {
 TEST_F(Faults, ARetryAfterBeyondTheCapFailsAtOnceAndOneWithinIsWaitedFor) {
   std::atomic<int> asked{0};
   ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
-    if (++asked == 1) peer.send(response("503 Busy\r\nRetry-After: 1", "later"));
-    else peer.send(response("200 OK", "GIF89a"));
+    if (++asked == 1)
+      peer.send(response("503 Busy\r\nRetry-After: 1", "later"));
+    else
+      peer.send(response("200 OK", "GIF89a"));
   }));
   const Words fetch{"fetch", "BR", "--base-url", server.url(""), "--allow-private", "--json"};
   Words impatient = fetch;
@@ -170,8 +177,11 @@ TEST_F(Faults, ARetryAfterBeyondTheCapFailsAtOnceAndOneWithinIsWaitedFor) {
 }
 
 TEST_F(Faults, RedirectsAreFollowedOnlySoFar) {
-  ScriptedServer server(each_request([&](Peer& peer, const std::string&) { peer.send(response("302 Found\r\nLocation: /again", "")); }));
-  const Ended ended = flagship({"fetch", "BR", "--base-url", server.url(""), "--allow-private", "--json", "--max-redirects", "3"});
+  ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
+    peer.send(response("302 Found\r\nLocation: /again", ""));
+  }));
+  const Ended ended = flagship({"fetch", "BR", "--base-url", server.url(""), "--allow-private",
+                                "--json", "--max-redirects", "3"});
   EXPECT_THAT(endings(ended), ElementsAre("redirect 1"));
   EXPECT_EQ(server.requests(), 4);
 }
@@ -219,7 +229,8 @@ TEST_F(WithNginx, DownloadsOverConnectionsKeptAliveEqualTheFilesByteForByte) {
   write("urls.txt", list);
   for (const std::string& executor : kExecutors) {
     const std::size_t before = nginx_->requests().size();
-    const Ended ended = flagship({"fetch", "--from", "urls.txt", "--allow-private", "-m", "8", "-w", "2", "--json", "-x", executor, "-o", executor});
+    const Ended ended = flagship({"fetch", "--from", "urls.txt", "--allow-private", "-m", "8", "-w",
+                                  "2", "--json", "-x", executor, "-o", executor});
     EXPECT_EQ(ended.exit_code, 1) << ended.err;
     EXPECT_THAT(endings(ended), ElementsAre("not_found 1", "ok 1"));
     EXPECT_THAT(files(executor), SizeIs(120));
@@ -232,14 +243,16 @@ TEST_F(WithNginx, DownloadsOverConnectionsKeptAliveEqualTheFilesByteForByte) {
     ASSERT_TRUE(wait_until([&] { return nginx_->requests().size() == before + 150; }));
     std::set<std::string> connections;
     const auto requests = nginx_->requests();
-    for (std::size_t i = before; i < requests.size(); ++i) connections.insert(requests[i].connection);
+    for (std::size_t i = before; i < requests.size(); ++i)
+      connections.insert(requests[i].connection);
     EXPECT_LE(connections.size(), 8u) << "connections are not kept alive";
   }
 }
 
 TEST_F(WithNginx, ADownloadInFlightCannotBeSeenUnderItsName) {
   write_file(root() / "br.gif", std::string(3'000'000, 'x'));
-  const Ended ended = flagship({"fetch", "BR", "--template", nginx_->url("/{cc}.gif"), "--allow-private"});
+  const Ended ended =
+      flagship({"fetch", "BR", "--template", nginx_->url("/{cc}.gif"), "--allow-private"});
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_EQ(fs::file_size(here() / "downloads/BR.gif"), 3'000'000u);
   EXPECT_THAT(files(), ElementsAre("BR.gif"));

@@ -33,8 +33,8 @@ std::string without_time(const std::string& report);
 /// Whether the process with this id is alive: a zombie is not.
 bool alive(pid_t pid);
 
-/// Runs the real `flagship` in a folder of the test's own, which also holds what it keeps at run time. At the end
-/// nothing of it may be left there.
+/// Runs the real `flagship` in a folder of the test's own, which also holds what it keeps at run
+/// time. At the end nothing of it may be left there.
 class CliTest : public ::testing::Test {
  protected:
   CliTest();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Interrupts, deaths and closed pipes: how `flagship fetch` ends, and that it leaves nothing behind.
+// Interrupts, deaths and closed pipes: how `flagship fetch` ends, and that it leaves nothing
+// behind.
 #include <signal.h>
 
 #include "tests/integration/cli_fixture.hpp"
@@ -62,7 +63,9 @@ class Signals : public CliTest {
     }));
   }
   /// Returns when some bytes of a file are on disk.
-  bool under_way() const { return wait_until([this] { return has_part_files(); }); }
+  bool under_way() const {
+    return wait_until([this] { return has_part_files(); });
+  }
 
   void expect_nothing_left(const Program& program) const {
     EXPECT_TRUE(wait_until([&] { return program.processes().empty(); }));
@@ -103,7 +106,8 @@ TEST_F(Signals, AnInterruptGivesWhatIsInFlightItsTimeAndThenEndsIt) {
     EXPECT_THAT(lines.size(), ::testing::Le(3u)) << "items that never began have no line";
     EXPECT_THAT(lines.size(), ::testing::Ge(1u));
     for (const Json& line : lines) EXPECT_EQ(line["class"], "cancelled") << line;
-    EXPECT_THAT(ended.err, HasSubstr("  0 flags downloaded.\n  " + std::to_string(lines.size()) + " error"));
+    EXPECT_THAT(ended.err,
+                HasSubstr("  0 flags downloaded.\n  " + std::to_string(lines.size()) + " error"));
     expect_nothing_left(program);
   }
 }
@@ -116,15 +120,16 @@ TEST_F(Signals, WhatIsInFlightMayFinishAfterAnInterrupt) {
       go.wait(kPatience);
       peer.send(response("200 OK", "GIF89a"));
     }));
-    Program program(command({"fetch", "--base-url", server.url(""), "--allow-private", "--json", "-m", "2", "-w", "1", "-x", executor,
-                             "-o", executor}));
+    Program program(command({"fetch", "--base-url", server.url(""), "--allow-private", "--json",
+                             "-m", "2", "-w", "1", "-x", executor, "-o", executor}));
     ASSERT_TRUE(asked.wait(kPatience));
     program.signal(SIGINT);
     // It has heard it when it waits for the next one; until then all it does is harmless.
     ASSERT_TRUE(wait_until([&] {
       const std::string status = read_file("/proc/" + std::to_string(program.pid()) + "/status");
       const std::size_t pending = status.find("ShdPnd:");
-      return status.substr(pending, status.find('\n', pending) - pending).find_first_not_of("ShdPnd:\t0") == std::string::npos;
+      return status.substr(pending, status.find('\n', pending) - pending)
+                 .find_first_not_of("ShdPnd:\t0") == std::string::npos;
     }));
     go.set();
     const Ended ended = program.wait();
@@ -144,8 +149,8 @@ TEST_F(Signals, AnItemIsToldAsItCompletesWhateverTheOthersDo) {
       if (asks_for(request, "/us/us.gif")) return peer.hold();
       peer.send(response("200 OK", "GIF89a"));
     }));
-    Program program(command({"fetch", "BR", "CN", "US", "--base-url", server.url(""), "--allow-private", "-v", "-m", "2", "-w", "2",
-                             "-x", executor}));
+    Program program(command({"fetch", "BR", "CN", "US", "--base-url", server.url(""),
+                             "--allow-private", "-v", "-m", "2", "-w", "2", "-x", executor}));
     EXPECT_TRUE(program.says("BR OK\n")) << executor;
     EXPECT_TRUE(program.says("CN OK\n")) << executor;
     EXPECT_TRUE(program.running());
@@ -180,7 +185,8 @@ TEST_F(Signals, CtrlCAtATerminalIsHeardByTheMasterOnly) {
 }
 
 TEST_F(Signals, AWorkerThatIsKilledCostsNoFlag) {
-  Program program(command({"fetch", "-a", "-s", "DELAY", "--delay", "50ms..200ms", "-w", "3", "--json"}));
+  Program program(
+      command({"fetch", "-a", "-s", "DELAY", "--delay", "50ms..200ms", "-w", "3", "--json"}));
   ASSERT_TRUE(program.says("\n"));
   std::size_t killed = 0;
   for (const Program::Process& worker : program.workers()) {
@@ -212,7 +218,8 @@ TEST_F(Signals, AWorkerThatIsKilledInMidFileLeavesNoPartOfIt) {
       peer.hold();
     }
   });
-  Program program(command({"fetch", "BR", "--base-url", server.url(""), "--allow-private", "--json"}));
+  Program program(
+      command({"fetch", "BR", "--base-url", server.url(""), "--allow-private", "--json"}));
   ASSERT_TRUE(under_way());
   const auto workers = program.workers();
   ASSERT_THAT(workers, SizeIs(1));
@@ -235,7 +242,8 @@ TEST_F(Signals, AFileThatKillsEveryWorkerIsAnErrorAndTheRestArrives) {
       peer.hold();
     }
   });
-  Program program(command({"fetch", "BR", "CN", "US", "--base-url", server.url(""), "--allow-private", "--json", "-w", "1"}));
+  Program program(command({"fetch", "BR", "CN", "US", "--base-url", server.url(""),
+                           "--allow-private", "--json", "-w", "1"}));
   ASSERT_TRUE(program.says("US"));
   ASSERT_TRUE(wait_until([&] {
     const auto workers = program.workers();
@@ -257,8 +265,9 @@ TEST_F(Signals, WithTheMasterGoEveryProcessOfItAndTheNextRunSweeps) {
     Program program(hanging({"-x", executor}));
     ASSERT_TRUE(under_way());
     const auto processes = program.processes();
-    EXPECT_THAT(processes.size(), executor == "processes" ? ::testing::Matcher<std::size_t>(::testing::Ge(3u))
-                                                          : ::testing::Matcher<std::size_t>(1u));
+    EXPECT_THAT(processes.size(), executor == "processes"
+                                      ? ::testing::Matcher<std::size_t>(::testing::Ge(3u))
+                                      : ::testing::Matcher<std::size_t>(1u));
     program.signal(SIGKILL);
     EXPECT_EQ(program.wait().signal, SIGKILL);
     for (const Program::Process& process : processes) {
@@ -291,7 +300,9 @@ TEST_F(Signals, RuntimeFoldersAreInTmpWhereNothingElseIsSaid) {
   ASSERT_TRUE(under_way());
   const auto own = [&] {
     std::vector<std::string> names = names_in("/tmp");
-    std::erase_if(names, [&](const std::string& name) { return !name.starts_with("flagship-" + std::to_string(program.pid()) + "-"); });
+    std::erase_if(names, [&](const std::string& name) {
+      return !name.starts_with("flagship-" + std::to_string(program.pid()) + "-");
+    });
     return names;
   };
   EXPECT_THAT(own(), SizeIs(1));
@@ -302,7 +313,8 @@ TEST_F(Signals, RuntimeFoldersAreInTmpWhereNothingElseIsSaid) {
 TEST_F(Signals, AReaderThatHasEnoughEndsTheRunCleanly) {
   for (const std::string& executor : kExecutors) {
     for (const std::string how : {"--json", "-v", "--trace-futures"}) {
-      Program program(command({"fetch", "-e", "-s", "DELAY", "--delay", "1ms..30ms", how, "-x", executor, "-w", "2", "-m", "4"}));
+      Program program(command({"fetch", "-e", "-s", "DELAY", "--delay", "1ms..30ms", how, "-x",
+                               executor, "-w", "2", "-m", "4"}));
       ASSERT_TRUE(program.says("\n"));
       program.close_output();
       const Ended ended = program.wait();
@@ -315,7 +327,8 @@ TEST_F(Signals, AReaderThatHasEnoughEndsTheRunCleanly) {
 }
 
 TEST_F(Signals, AReaderThatLeavesAfterTheLastFileTakesNothingAway) {
-  Command head = command({"-c", std::string(FLAGSHIP_PROGRAM) + " fetch BR CN --json | head -1; exit ${PIPESTATUS[0]}"});
+  Command head = command({"-c", std::string(FLAGSHIP_PROGRAM) +
+                                    " fetch BR CN --json | head -1; exit ${PIPESTATUS[0]}"});
   head.argv[0] = "/bin/bash";
   const Ended ended = run(head);
   EXPECT_EQ(ended.exit_code, 0) << ended.err;

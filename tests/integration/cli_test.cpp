@@ -31,7 +31,8 @@ const fs::path kFlags = "/usr/share/flags/countries/16x11";
 const std::size_t kAll = 241, kEvery = 676;
 
 bool has_control_characters(const std::string& text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return (c < 0x20 && c != '\n') || c == 0x7F; });
+  return std::any_of(text.begin(), text.end(),
+                     [](unsigned char c) { return (c < 0x20 && c != '\n') || c == 0x7F; });
 }
 
 class Fetch : public CliTest {};
@@ -63,23 +64,28 @@ TEST_F(Fetch, EveryExecutorFetchesTheSameTwentyFlags) {
 }
 
 TEST_F(Fetch, ReportIsAsPromisedAndStdoutStaysEmpty) {
-  const std::string site = "LOCAL site: http://127.0.0.1:[0-9]+/flags\nSearching for 20 flags: from BD to VN\n";
-  const std::map<std::string, std::string> connections{{"processes", "20 concurrent connections, 4 worker processes."},
-                                                       {"threads", "4 concurrent connections, 4 threads."},
-                                                       {"inline", "1 connection, inline."}};
+  const std::string site =
+      "LOCAL site: http://127.0.0.1:[0-9]+/flags\nSearching for 20 flags: from BD to VN\n";
+  const std::map<std::string, std::string> connections{
+      {"processes", "20 concurrent connections, 4 worker processes."},
+      {"threads", "4 concurrent connections, 4 threads."},
+      {"inline", "1 connection, inline."}};
   for (const auto& [executor, line] : connections) {
     const Ended ended = flagship({"fetch", "-x", executor, "-w", "4"});
     EXPECT_EQ(ended.exit_code, 0);
     EXPECT_EQ(ended.out, "");
-    EXPECT_TRUE(std::regex_match(ended.err, std::regex(site + line + "\n--------------------\n 20 flags downloaded.\n"
-                                                                     "Elapsed time: [0-9]+\\.[0-9][0-9]s\n")))
+    EXPECT_TRUE(
+        std::regex_match(ended.err, std::regex(site + line +
+                                               "\n--------------------\n 20 flags downloaded.\n"
+                                               "Elapsed time: [0-9]+\\.[0-9][0-9]s\n")))
         << ended.err;
   }
 }
 
 TEST_F(Fetch, ReportCountsOneAsOne) {
   const Ended ended = flagship({"fetch", "BR"});
-  EXPECT_THAT(ended.err, AllOf(HasSubstr("\nSearching for 1 flag: BR\n"), HasSubstr("\n1 concurrent connection, 1 worker process.\n"),
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("\nSearching for 1 flag: BR\n"),
+                               HasSubstr("\n1 concurrent connection, 1 worker process.\n"),
                                HasSubstr("\n  1 flag downloaded.\n")));
 }
 
@@ -105,9 +111,11 @@ TEST_F(Fetch, EveryCodeEndsOnceAndTheCountsAddUp) {
   EXPECT_EQ(ended.exit_code, 1);
   const auto items = by_key(ended.out);
   EXPECT_THAT(items, SizeIs(kEvery));
-  const auto found = std::count_if(items.begin(), items.end(), [](const auto& item) { return item.second["outcome"] == "ok"; });
+  const auto found = std::count_if(items.begin(), items.end(),
+                                   [](const auto& item) { return item.second["outcome"] == "ok"; });
   const auto missing = std::count_if(items.begin(), items.end(), [](const auto& item) {
-    return item.second["outcome"] == "not_found" && item.second["status"] == 404 && item.second["attempts"] == 1;
+    return item.second["outcome"] == "not_found" && item.second["status"] == 404 &&
+           item.second["attempts"] == 1;
   });
   EXPECT_EQ(found, kAll);
   EXPECT_EQ(missing, kEvery - kAll);
@@ -120,9 +128,10 @@ TEST_F(Fetch, CodesAreTwoLettersOrOneForItsTwentySix) {
   EXPECT_EQ(ended.exit_code, 1);
   const auto items = by_key(ended.out);
   EXPECT_THAT(items, SizeIs(28));
-  EXPECT_TRUE(items.contains("BR") && items.contains("CN") && items.contains("IA") && items.contains("IZ"));
-  EXPECT_THAT(files(), ElementsAre("BR.gif", "CN.gif", "ID.gif", "IE.gif", "IL.gif", "IN.gif", "IO.gif", "IQ.gif",
-                                   "IR.gif", "IS.gif", "IT.gif"));
+  EXPECT_TRUE(items.contains("BR") && items.contains("CN") && items.contains("IA") &&
+              items.contains("IZ"));
+  EXPECT_THAT(files(), ElementsAre("BR.gif", "CN.gif", "ID.gif", "IE.gif", "IL.gif", "IN.gif",
+                                   "IO.gif", "IQ.gif", "IR.gif", "IS.gif", "IT.gif"));
 }
 
 TEST_F(Fetch, TheLimitTakesTheFirst) {
@@ -137,7 +146,8 @@ TEST_F(Fetch, EveryBeatsAllBeatsCodes) {
 
 TEST_F(Fetch, InputOrderIsKeptThoughAnswersAreNot) {
   for (const std::string& executor : kExecutors) {
-    const Ended ended = flagship({"fetch", "--order", "input", "-s", "DELAY", "--delay", "0..20ms", "--json", "-x", executor});
+    const Ended ended = flagship({"fetch", "--order", "input", "-s", "DELAY", "--delay", "0..20ms",
+                                  "--json", "-x", executor});
     EXPECT_EQ(ended.exit_code, 0);
     Words keys;
     for (const Json& line : json_lines(ended.out)) keys.push_back(line["key"]);
@@ -146,20 +156,24 @@ TEST_F(Fetch, InputOrderIsKeptThoughAnswersAreNot) {
 }
 
 TEST_F(Fetch, JsonLinesHaveAllKeys) {
-  const Ended ended = flagship({"fetch", "BR", "ZZ", "--fault", "status:418", "--error-rate", "0.5", "--json", "--retries", "0"});
+  const Ended ended = flagship({"fetch", "BR", "ZZ", "--fault", "status:418", "--error-rate", "0.5",
+                                "--json", "--retries", "0"});
   const auto lines = json_lines(ended.out);
   EXPECT_THAT(lines, SizeIs(2));
   for (const Json& line : lines) {
     Words keys;
     for (const auto& [key, value] : line.items()) keys.push_back(key);
-    EXPECT_THAT(keys, ElementsAre("key", "url", "outcome", "class", "reason", "attempts", "status", "bytes", "sha256", "path", "type",
-                                  "ms", "host", "worker", "pid"));
+    EXPECT_THAT(
+        keys, ElementsAre("key", "url", "outcome", "class", "reason", "attempts", "status", "bytes",
+                          "sha256", "path", "type", "ms", "host", "worker", "pid"));
   }
 }
 
 TEST_F(Fetch, VerboseHasALineAnItem) {
   const Ended ended = flagship({"fetch", "BR", "CN", "ZZ", "-v", "--order", "input"});
-  EXPECT_THAT(ended.out, ContainsRegex("^BR OK\nCN OK\nZZ not found: http://127.0.0.1:[0-9]+/flags/zz/zz.gif\n$"));
+  EXPECT_THAT(
+      ended.out,
+      ContainsRegex("^BR OK\nCN OK\nZZ not found: http://127.0.0.1:[0-9]+/flags/zz/zz.gif\n$"));
   EXPECT_THAT(ended.err, Not(HasSubstr("not found: ")));
 }
 
@@ -183,11 +197,16 @@ TEST_F(Fetch, FuturesAreTracedFromScheduledToFinished) {
     std::map<std::string, Words> by_code;
     for (const std::string& line : lines_of(ended.out)) {
       std::smatch match;
-      if (std::regex_match(line, match, std::regex("Scheduled for ([A-Z]{2}): <Future ([0-9]+) .*>"))) {
+      if (std::regex_match(line, match,
+                           std::regex("Scheduled for ([A-Z]{2}): <Future ([0-9]+) .*>"))) {
         by_code[match[1]].push_back("scheduled " + match[2].str());
-      } else if (std::regex_match(line, match, std::regex("Running for ([A-Z]{2}): <Future ([0-9]+) .*state=running.*>"))) {
+      } else if (std::regex_match(
+                     line, match,
+                     std::regex("Running for ([A-Z]{2}): <Future ([0-9]+) .*state=running.*>"))) {
         by_code[match[1]].push_back("running " + match[2].str());
-      } else if (std::regex_match(line, match, std::regex("<Future ([0-9]+) .*state=finished.*> result: ([A-Z]{2})"))) {
+      } else if (std::regex_match(
+                     line, match,
+                     std::regex("<Future ([0-9]+) .*state=finished.*> result: ([A-Z]{2})"))) {
         by_code[match[2]].push_back("finished " + match[1].str());
       } else {
         ADD_FAILURE() << executor << ": " << line;
@@ -199,7 +218,8 @@ TEST_F(Fetch, FuturesAreTracedFromScheduledToFinished) {
       const std::string id = steps[0].substr(steps[0].find(' '));
       EXPECT_TRUE(ids.insert(id).second);
       Words expected{"scheduled" + id};
-      if (executor != "inline") expected.push_back("running" + id);  // inline, it is over when it is scheduled
+      if (executor != "inline")
+        expected.push_back("running" + id);  // inline, it is over when it is scheduled
       expected.push_back("finished" + id);
       EXPECT_EQ(steps, expected) << executor << " " << code;
     }
@@ -207,22 +227,27 @@ TEST_F(Fetch, FuturesAreTracedFromScheduledToFinished) {
 }
 
 TEST_F(Fetch, DryRunSaysThePlanAndTouchesNothing) {
-  const Ended ended = flagship({"fetch", "-e", "-o", "out", "--dry-run", "--worker", "/nonexistent", "-w", "3"});
+  const Ended ended =
+      flagship({"fetch", "-e", "-o", "out", "--dry-run", "--worker", "/nonexistent", "-w", "3"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_EQ(ended.err, "");
-  EXPECT_THAT(ended.out, AllOf(HasSubstr("676 flags"), HasSubstr("LOCAL"), HasSubstr("out/{key}{ext}"), HasSubstr("3 worker processes")));
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("676 flags"), HasSubstr("LOCAL"),
+                               HasSubstr("out/{key}{ext}"), HasSubstr("3 worker processes")));
   EXPECT_THAT(names_in(here()), IsEmpty());
 }
 
 TEST_F(Fetch, DryRunConnectsToNothing) {
   Server server(command({"serve", "--fault", "status:503"}));
-  const Ended ended = flagship({"fetch", "--base-url", server.url(), "--allow-private", "--dry-run"});
+  const Ended ended =
+      flagship({"fetch", "--base-url", server.url(), "--allow-private", "--dry-run"});
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_THAT(ended.out, HasSubstr(server.url()));
 }
 
 TEST_F(Fetch, NamesFollowTheTemplate) {
-  EXPECT_EQ(flagship({"fetch", "BR", "CN", "--name", "flag-of-{key}{ext}", "-o", "deep/er/"}).exit_code, 0);
+  EXPECT_EQ(
+      flagship({"fetch", "BR", "CN", "--name", "flag-of-{key}{ext}", "-o", "deep/er/"}).exit_code,
+      0);
   EXPECT_THAT(files("deep/er"), ElementsAre("flag-of-BR.gif", "flag-of-CN.gif"));
 }
 
@@ -233,7 +258,8 @@ TEST_F(Fetch, TwoItemsNeverShareAName) {
 
 // It was "out//BR.gif".
 TEST_F(Fetch, PathsHaveNoDoubleSlash) {
-  EXPECT_EQ(by_key(flagship({"fetch", "BR", "--json", "-o", "out/"}).out).at("BR")["path"], "out/BR.gif");
+  EXPECT_EQ(by_key(flagship({"fetch", "BR", "--json", "-o", "out/"}).out).at("BR")["path"],
+            "out/BR.gif");
 }
 
 TEST_F(Fetch, WithoutASinkNothingIsKept) {
@@ -271,7 +297,8 @@ TEST_F(Fetch, WorkersAreNamedForPs) {
 
 TEST_F(Fetch, OnlyProcessesStartsAny) {
   for (const std::string executor : {"inline", "threads"}) {
-    Program program(command({"fetch", "BR", "-x", executor, "-s", "DELAY", "--delay", "1m", "--worker", "/nonexistent"}));
+    Program program(command({"fetch", "BR", "-x", executor, "-s", "DELAY", "--delay", "1m",
+                             "--worker", "/nonexistent"}));
     EXPECT_TRUE(program.warns("Searching"));
     EXPECT_THAT(program.processes(), SizeIs(1));
     EXPECT_TRUE(wait_until([&] {
@@ -303,12 +330,16 @@ TEST_F(Fetch, NoBarIsShownForWhomItWouldDisturb) {
 class Lists : public CliTest {
  protected:
   Server server_{command({"serve"})};
-  std::string url(const std::string& code) const { return server_.url() + "/" + code + "/" + code + ".gif"; }
+  std::string url(const std::string& code) const {
+    return server_.url() + "/" + code + "/" + code + ".gif";
+  }
 };
 
 TEST_F(Lists, AreFetchedInTheirOrderWithErrorsForLinesThatHoldNoUrl) {
-  write("urls.txt", "\xEF\xBB\xBF# flags\r\n" + url("us") + "\r\n\r\nnonsense\r\n" + url("br") + "?v=1#x\r\n" + url("zz"));
-  const Ended ended = flagship({"fetch", "--from", "urls.txt", "--order", "input", "--json", "--allow-private"});
+  write("urls.txt", "\xEF\xBB\xBF# flags\r\n" + url("us") + "\r\n\r\nnonsense\r\n" + url("br") +
+                        "?v=1#x\r\n" + url("zz"));
+  const Ended ended =
+      flagship({"fetch", "--from", "urls.txt", "--order", "input", "--json", "--allow-private"});
   EXPECT_EQ(ended.exit_code, 1);
   const auto lines = json_lines(ended.out);
   ASSERT_THAT(lines, SizeIs(4));
@@ -317,7 +348,8 @@ TEST_F(Lists, AreFetchedInTheirOrderWithErrorsForLinesThatHoldNoUrl) {
   EXPECT_THAT(lines[1]["reason"], HasSubstr("urls.txt:4"));
   EXPECT_EQ(lines[2]["path"], "downloads/br.gif");
   EXPECT_EQ(lines[3]["outcome"], "not_found");
-  EXPECT_THAT(ended.err, AllOf(HasSubstr("  2 files downloaded.\n  1 not found.\n  1 error.\n"), HasSubstr("nonsense")));
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("  2 files downloaded.\n  1 not found.\n  1 error.\n"),
+                               HasSubstr("nonsense")));
 }
 
 TEST_F(Lists, TheLimitIsOfLinesInTheirOrder) {
@@ -341,14 +373,16 @@ TEST_F(Lists, OnesThatCannotBeReadEndWithASentence) {
   for (const std::string name : {"none.txt", "."}) {
     const Ended ended = flagship({"fetch", "--from", name});
     EXPECT_EQ(ended.exit_code, 3);
-    EXPECT_THAT(ended.err, AllOf(HasSubstr("cannot read the list '" + name + "'"), Not(HasSubstr("site:"))));
+    EXPECT_THAT(ended.err,
+                AllOf(HasSubstr("cannot read the list '" + name + "'"), Not(HasSubstr("site:"))));
   }
   EXPECT_THAT(names_in(here()), IsEmpty());
 }
 
 TEST_F(Lists, ASlowPipeIsFetchedBeforeItsEnd) {
   for (const std::string& executor : kExecutors) {
-    Command from_pipe = command({"fetch", "--from", "-", "-v", "--allow-private", "-x", executor, "-o", executor});
+    Command from_pipe =
+        command({"fetch", "--from", "-", "-v", "--allow-private", "-x", executor, "-o", executor});
     from_pipe.keep_input_open = true;
     Program program(from_pipe);
     for (const char* code : {"us", "br", "cn"}) {
@@ -377,7 +411,8 @@ TEST_F(Lists, AnInterruptIsHeardThoughThePipeIsSilent) {
 }
 
 TEST_F(Lists, AnEndlessOneWithoutUrlsCanBeInterrupted) {
-  Command yes = command({"-c", std::string("yes | exec ") + FLAGSHIP_PROGRAM + " fetch --from - 2>&1"});
+  Command yes =
+      command({"-c", std::string("yes | exec ") + FLAGSHIP_PROGRAM + " fetch --from - 2>&1"});
   yes.argv[0] = "/bin/sh";
   Program program(yes);
   ASSERT_TRUE(program.says("holds no http"));
@@ -391,7 +426,8 @@ TEST_F(Lists, FiveThousandItemsThroughTwoWorkers) {
   std::string list;
   for (int i = 0; i < 5000; ++i) list += url("br") + "?" + std::to_string(i) + "\n";
   write("urls.txt", list);
-  const Ended ended = flagship({"fetch", "--from", "urls.txt", "-w", "2", "--allow-private", "--json"});
+  const Ended ended =
+      flagship({"fetch", "--from", "urls.txt", "-w", "2", "--allow-private", "--json"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   const auto lines = json_lines(ended.out);
   EXPECT_THAT(lines, SizeIs(5000));
@@ -403,7 +439,8 @@ TEST_F(Lists, FiveThousandItemsThroughTwoWorkers) {
   EXPECT_THAT(paths, SizeIs(5000));
   EXPECT_THAT(workers, SizeIs(2));
   EXPECT_THAT(files(), SizeIs(5000));
-  EXPECT_THAT(ended.err, AllOf(HasSubstr("\n30 concurrent connections, 2 worker processes.\n"), HasSubstr("\n5000 files downloaded.\n")));
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("\n30 concurrent connections, 2 worker processes.\n"),
+                               HasSubstr("\n5000 files downloaded.\n")));
 }
 
 TEST_F(Lists, ShortOnesTakeNoMoreWorkersThanItems) {
@@ -414,7 +451,9 @@ TEST_F(Lists, ShortOnesTakeNoMoreWorkersThanItems) {
 }
 
 TEST_F(Lists, ControlCharactersOfALineDoNotReachTheTerminal) {
-  write("urls.txt", "\x1b[2Jnonsense\n" + server_.url() + "/\x1b]0;x\a\n" + server_.url() + "/a\xC2\x9B" "2J.gif\n");
+  write("urls.txt", "\x1b[2Jnonsense\n" + server_.url() + "/\x1b]0;x\a\n" + server_.url() +
+                        "/a\xC2\x9B"
+                        "2J.gif\n");
   const Ended ended = flagship({"fetch", "--from", "urls.txt", "--allow-private"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_FALSE(has_control_characters(ended.err)) << ended.err;
@@ -422,9 +461,10 @@ TEST_F(Lists, ControlCharactersOfALineDoNotReachTheTerminal) {
 }
 
 TEST_F(Lists, NulBytesAndHugeLinesAreErrorsOfTheirItems) {
-  write("urls.txt", url("br") + "\n" + server_.url() + std::string("/a\0b\n", 5) + server_.url() + "/" + std::string(3'000'000, 'x') +
-                        "\n" + url("us") + "\n");
-  const Ended ended = flagship({"fetch", "--from", "urls.txt", "--allow-private", "--json", "--order", "input"});
+  write("urls.txt", url("br") + "\n" + server_.url() + std::string("/a\0b\n", 5) + server_.url() +
+                        "/" + std::string(3'000'000, 'x') + "\n" + url("us") + "\n");
+  const Ended ended =
+      flagship({"fetch", "--from", "urls.txt", "--allow-private", "--json", "--order", "input"});
   EXPECT_EQ(ended.exit_code, 1);
   const auto lines = json_lines(ended.out);
   ASSERT_THAT(lines, SizeIs(4));
@@ -439,7 +479,8 @@ class Remote : public CliTest {};
 TEST_F(Remote, ABaseUrlOnThisMachineNeedsAllowPrivate) {
   Server server(command({"serve"}));
   for (const std::string& executor : kExecutors) {
-    const Ended refused = flagship({"fetch", "BR", "--base-url", server.url(), "--json", "-x", executor});
+    const Ended refused =
+        flagship({"fetch", "BR", "--base-url", server.url(), "--json", "-x", executor});
     EXPECT_EQ(refused.exit_code, 1);
     EXPECT_EQ(by_key(refused.out).at("BR")["class"], "refused_address");
     EXPECT_THAT(names_in(here()), IsEmpty());
@@ -453,8 +494,10 @@ TEST_F(Remote, ABaseUrlOnThisMachineNeedsAllowPrivate) {
 TEST_F(Remote, OtherSpellingsOfThisMachineAreRefusedToo) {
   Server server(command({"serve"}));
   const std::string port = server.url().substr(server.url().rfind(':'));
-  for (const std::string host : {"localhost", "[::ffff:127.0.0.1]", "0", "0x7f.1", "2130706433", "127.1"}) {
-    const Ended ended = flagship({"fetch", "BR", "--base-url", "http://" + host + port, "--json", "--retries", "0"});
+  for (const std::string host :
+       {"localhost", "[::ffff:127.0.0.1]", "0", "0x7f.1", "2130706433", "127.1"}) {
+    const Ended ended = flagship(
+        {"fetch", "BR", "--base-url", "http://" + host + port, "--json", "--retries", "0"});
     EXPECT_EQ(by_key(ended.out).at("BR")["class"], "refused_address") << host << ended.out;
   }
 }
@@ -468,7 +511,8 @@ TEST_F(Remote, TheBuiltInServersNeedNoLeaveButOthersDo) {
 
 TEST_F(Remote, TemplatesTakeTheCodeInEitherCase) {
   Server server(command({"serve"}));
-  const Ended ended = flagship({"fetch", "BR", "CN", "--template", server.url() + "/{cc}/{CC}.gif", "--allow-private"});
+  const Ended ended = flagship(
+      {"fetch", "BR", "CN", "--template", server.url() + "/{cc}/{CC}.gif", "--allow-private"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_THAT(files(), ElementsAre("BR.gif", "CN.gif"));
 }
@@ -500,7 +544,8 @@ TEST_F(Serve, ServesTheFolderItIsGiven) {
   fs::create_directories(here() / "mine/flags/BR");
   write("mine/flags/BR/br.GIF", "GIF of Brazil");
   Server server(command({"serve", "--root", "mine"}));
-  const Ended ended = flagship({"fetch", "BR", "CN", "--base-url", server.url(), "--allow-private", "-v", "--order", "input"});
+  const Ended ended = flagship({"fetch", "BR", "CN", "--base-url", server.url(), "--allow-private",
+                                "-v", "--order", "input"});
   EXPECT_THAT(ended.out, StartsWith("BR OK\nCN not found"));
   EXPECT_EQ(read_file(here() / "downloads/BR.gif"), "GIF of Brazil");
 }

@@ -63,30 +63,61 @@ TEST_F(Usage, ErrorsNameTheOptionOnStderrAndTouchNothing) {
     SCOPED_TRACE(::testing::PrintToString(arguments));
     EXPECT_EQ(ended.exit_code, 2);
     EXPECT_EQ(ended.out, "");
-    EXPECT_THAT(ended.err, AllOf(HasSubstr(named), HasSubstr("\nRun with --help for more information.\n")));
+    EXPECT_THAT(ended.err,
+                AllOf(HasSubstr(named), HasSubstr("\nRun with --help for more information.\n")));
     EXPECT_THAT(ended.err, Not(HasSubstr("site:")));
     EXPECT_THAT(names_in(here()), IsEmpty());
   }
 }
 
 TEST_F(Usage, HelpIsOnStdout) {
-  for (const Words& arguments : {Words{"--help"}, Words{"-h"}, Words{"fetch", "--help"}, Words{"fetch", "-h"}, Words{"serve", "--help"}}) {
+  for (const Words& arguments : {Words{"--help"}, Words{"-h"}, Words{"fetch", "--help"},
+                                 Words{"fetch", "-h"}, Words{"serve", "--help"}}) {
     const Ended ended = flagship(arguments);
     EXPECT_EQ(ended.exit_code, 0);
     EXPECT_EQ(ended.err, "");
     EXPECT_THAT(ended.out, HasSubstr("Usage: flagship"));
     for (const std::string& line : lines_of(ended.out)) EXPECT_LE(line.size(), 110u) << line;
-    for (const char* ugly : {"TEXT", "FLOAT", "INT:", "=0"}) EXPECT_THAT(ended.out, Not(HasSubstr(ugly)));
+    for (const char* ugly : {"TEXT", "FLOAT", "INT:", "=0"})
+      EXPECT_THAT(ended.out, Not(HasSubstr(ugly)));
   }
 }
 
 TEST_F(Usage, HelpNamesEveryOptionOfFetch) {
   const std::string help = flagship({"fetch", "--help"}).out;
-  for (const char* option : {"CC", "-a,--all", "-e,--every", "-l,--limit", "-s,--server", "-x,--executor", "-w,--workers", "-m,--max-req",
-                             "--order", "--timeout", "--connect-timeout", "--stall", "--retries", "--retry-status", "--max-retry-after",
-                             "--max-redirects", "--allow-downgrade", "-o,--output", "--name", "--sink", "--max-size", "--allow-private",
-                             "--json", "-v,--verbose", "-q,--quiet", "--trace-futures", "--dry-run", "--from", "--template", "--base-url",
-                             "--delay", "--error-rate", "--fault"})
+  for (const char* option : {"CC",
+                             "-a,--all",
+                             "-e,--every",
+                             "-l,--limit",
+                             "-s,--server",
+                             "-x,--executor",
+                             "-w,--workers",
+                             "-m,--max-req",
+                             "--order",
+                             "--timeout",
+                             "--connect-timeout",
+                             "--stall",
+                             "--retries",
+                             "--retry-status",
+                             "--max-retry-after",
+                             "--max-redirects",
+                             "--allow-downgrade",
+                             "-o,--output",
+                             "--name",
+                             "--sink",
+                             "--max-size",
+                             "--allow-private",
+                             "--json",
+                             "-v,--verbose",
+                             "-q,--quiet",
+                             "--trace-futures",
+                             "--dry-run",
+                             "--from",
+                             "--template",
+                             "--base-url",
+                             "--delay",
+                             "--error-rate",
+                             "--fault"})
     EXPECT_THAT(help, HasSubstr(option));
 }
 
@@ -114,7 +145,8 @@ TEST_F(Broken, AnOutputFolderThatCannotBeIsASentence) {
   for (const auto& [folder, why] : table) {
     const Ended ended = flagship({"fetch", "BR", "-o", folder});
     EXPECT_EQ(ended.exit_code, 3) << folder;
-    EXPECT_THAT(ended.err, AllOf(StartsWith("flagship fetch: cannot write into the output folder"), HasSubstr(folder), HasSubstr(why)));
+    EXPECT_THAT(ended.err, AllOf(StartsWith("flagship fetch: cannot write into the output folder"),
+                                 HasSubstr(folder), HasSubstr(why)));
     EXPECT_EQ(lines_of(ended.err).size(), 1u) << ended.err;
   }
   EXPECT_EQ(read_file(here() / "file"), "mine");
@@ -130,13 +162,16 @@ TEST_F(Broken, FoldersMadeForNothingAreTakenAway) {
 TEST_F(Broken, AWorkerProgramThatCannotBeRunIsASentence) {
   write("text", "no program");
   const std::vector<std::pair<std::string, std::string>> table{
-      {"/nonexistent/worker", "No such file"}, {"text", "Permission denied"}, {"/tmp", "it is no file"}};
+      {"/nonexistent/worker", "No such file"},
+      {"text", "Permission denied"},
+      {"/tmp", "it is no file"}};
   for (const auto& [program, why] : table) {
     Command by_variable = command({"fetch", "BR"});
     by_variable.env["FLAGSHIP_WORKER"] = program;
     for (const Ended& ended : {flagship({"fetch", "BR", "--worker", program}), run(by_variable)}) {
       EXPECT_EQ(ended.exit_code, 3);
-      EXPECT_THAT(ended.err, AllOf(StartsWith("flagship fetch: the worker program '" + program), HasSubstr(why)));
+      EXPECT_THAT(ended.err, AllOf(StartsWith("flagship fetch: the worker program '" + program),
+                                   HasSubstr(why)));
       EXPECT_EQ(lines_of(ended.err).size(), 1u) << ended.err;
     }
   }
@@ -173,7 +208,9 @@ TEST_F(Broken, AFullDiskBehindStdoutIsASentence) {
     full.output = Command::Output::full;
     const Ended ended = run(full);
     EXPECT_EQ(ended.exit_code, 3) << how;
-    EXPECT_THAT(ended.err, HasSubstr("flagship fetch: cannot write to standard output: No space left on device"));
+    EXPECT_THAT(
+        ended.err,
+        HasSubstr("flagship fetch: cannot write to standard output: No space left on device"));
   }
 }
 
@@ -184,7 +221,8 @@ TEST_F(Broken, AClosedStdoutIsNobodyElsesFile) {
     closed.output = Command::Output::closed;
     const Ended ended = run(closed);
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
-    for (const std::string& name : files()) EXPECT_THAT(read_file(here() / "downloads" / name), StartsWith("GIF8"));
+    for (const std::string& name : files())
+      EXPECT_THAT(read_file(here() / "downloads" / name), StartsWith("GIF8"));
   }
 }
 

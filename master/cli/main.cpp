@@ -14,7 +14,8 @@
 
 namespace {
 
-/// A program may be started with its standard files closed; what is opened next must not take their place.
+/// A program may be started with its standard files closed; what is opened next must not take their
+/// place.
 void open_standard_files() {
   for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
     if (fd <= STDERR_FILENO) continue;
@@ -24,7 +25,8 @@ void open_standard_files() {
 }
 
 bool has_command(const CLI::App& app, const std::string& name) {
-  const auto commands = app.get_subcommands([&name](const CLI::App* command) { return command->check_name(name); });
+  const auto commands =
+      app.get_subcommands([&name](const CLI::App* command) { return command->check_name(name); });
   return !commands.empty();
 }
 
@@ -33,7 +35,10 @@ std::string commands_of(const CLI::App& app) {
   std::string names;
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   for (const CLI::App* command : commands)
-    names += (names.empty() ? "" : command == commands.back() ? " or " : ", ") + command->get_name();
+    names += (names.empty()                ? ""
+              : command == commands.back() ? " or "
+                                           : ", ") +
+             command->get_name();
   return names;
 }
 
@@ -41,7 +46,8 @@ std::string commands_of(const CLI::App& app) {
 std::string no_command(int argc, char** argv, const CLI::App& app) {
   const std::string word = argc < 2 ? "" : argv[1];
   if (word.empty() || has_command(app, word)) return "A command is needed: " + commands_of(app);
-  if (word.front() == '-') return "There is no option " + word + " before a command: " + commands_of(app);
+  if (word.front() == '-')
+    return "There is no option " + word + " before a command: " + commands_of(app);
   return "There is no command '" + word + "': " + commands_of(app);
 }
 
@@ -62,7 +68,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError&) {
-    std::fprintf(stderr, "%s\nRun with --help for more information.\n", no_command(argc, argv, app).c_str());
+    std::fprintf(stderr, "%s\nRun with --help for more information.\n",
+                 no_command(argc, argv, app).c_str());
     return kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kAllWell : kUsage;

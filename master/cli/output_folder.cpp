@@ -32,7 +32,8 @@ pid_t writer_of(const std::string& name) {
   return pid;
 }
 
-/// A process that has ended and that nobody waits for is gone, too: in a container pid 1 may not care.
+/// A process that has ended and that nobody waits for is gone, too: in a container pid 1 may not
+/// care.
 bool gone(pid_t pid) {
   if (kill(pid, 0) != 0) return errno == ESRCH;
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
@@ -63,7 +64,8 @@ OutputFolder::~OutputFolder() {
 void OutputFolder::make() {
   std::error_code error;
   std::vector<fs::path> missing;
-  for (fs::path at = fs::absolute(path_).lexically_normal(); !fs::exists(at, error) && !error; at = at.parent_path())
+  for (fs::path at = fs::absolute(path_).lexically_normal(); !fs::exists(at, error) && !error;
+       at = at.parent_path())
     if (at.has_filename()) missing.push_back(at);
   if (error) fail(path_, error.message());
   for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
@@ -86,7 +88,8 @@ void OutputFolder::probe() const {
 
 void OutputFolder::sweep() const {
   std::error_code error;
-  for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(path_, error), end; !error && entry != end;
+       entry.increment(error)) {
     const pid_t writer = writer_of(entry->path().filename().string());
     if (writer > 0 && gone(writer)) unlink(entry->path().c_str());
   }

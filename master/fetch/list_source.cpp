@@ -24,19 +24,23 @@
 namespace flagship::fetch {
 namespace {
 
-constexpr std::size_t kReadAhead = 8192;          // lines
-constexpr std::size_t kLongestLine = 64 * 1024;   // what is longer is no URL
+constexpr std::size_t kReadAhead = 8192;         // lines
+constexpr std::size_t kLongestLine = 64 * 1024;  // what is longer is no URL
 
 struct Line {
   std::string text;
   std::size_t number = 0;
 };
 
-/// Reads lines in a thread of its own, so that a slow pipe holds up nobody. Stops at destruction, also in mid-read.
+/// Reads lines in a thread of its own, so that a slow pipe holds up nobody. Stops at destruction,
+/// also in mid-read.
 class LineReader {
  public:
   LineReader(UniqueFd file, std::function<void()> wake)
-      : file_(std::move(file)), stop_(eventfd(0, EFD_CLOEXEC)), wake_(std::move(wake)), thread_([this] { run(); }) {}
+      : file_(std::move(file)),
+        stop_(eventfd(0, EFD_CLOEXEC)),
+        wake_(std::move(wake)),
+        thread_([this] { run(); }) {}
   ~LineReader() {
     {
       const std::lock_guard lock(mutex_);
@@ -48,7 +52,8 @@ class LineReader {
     thread_.join();
   }
 
-  /// Moves what is there into `lines`; `more`: whether something may yet come; `error`: why it ended early.
+  /// Moves what is there into `lines`; `more`: whether something may yet come; `error`: why it
+  /// ended early.
   void take(std::deque<Line>& lines, bool& more, std::string& error) {
     const std::lock_guard lock(mutex_);
     lines.swap(lines_);
@@ -80,14 +85,14 @@ class LineReader {
 
   void split(std::string_view bytes) {
     for (const char c : bytes) {
-      if (c == '\n') add_line();
-      else if (partial_.size() <= kLongestLine) partial_ += c;
+      if (c == '\n')
+        add_line();
+      else if (partial_.size() <= kLongestLine)
+        partial_ += c;
     }
   }
 
-  void add_line() {
-    fresh_.push_back({std::exchange(partial_, {}), ++number_});
-  }
+  void add_line() { fresh_.push_back({std::exchange(partial_, {}), ++number_}); }
 
   /// False when the reader is to stop.
   bool hand_over() {
@@ -145,12 +150,14 @@ bool is_web_url(std::string_view text) {
   for (char& c : scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const bool http = scheme.starts_with("http://") && text.size() > 7;
   const bool https = scheme.starts_with("https://") && text.size() > 8;
-  return (http || https) && text.find_first_of(" \t") == std::string_view::npos && text.size() < kLongestLine;
+  return (http || https) && text.find_first_of(" \t") == std::string_view::npos &&
+         text.size() < kLongestLine;
 }
 
 class ListSource final : public Source {
  public:
-  ListSource(std::string name, UniqueFd file, std::optional<std::size_t> limit, std::function<void()> wake)
+  ListSource(std::string name, UniqueFd file, std::optional<std::size_t> limit,
+             std::function<void()> wake)
       : name_(std::move(name)), limit_(limit), reader_(std::move(file), std::move(wake)) {}
 
   Next next() override {
@@ -176,7 +183,11 @@ class ListSource final : public Source {
  private:
   Next at_end() {
     if (error_.empty()) return AtEnd{};
-    Item item{index_++, name_, {}, {}, "the list could not be read to its end: " + std::exchange(error_, {})};
+    Item item{index_++,
+              name_,
+              {},
+              {},
+              "the list could not be read to its end: " + std::exchange(error_, {})};
     return item;
   }
 
@@ -203,14 +214,18 @@ class ListSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::size_t> limit, std::function<void()> wake) {
+std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::size_t> limit,
+                                  std::function<void()> wake) {
   const bool standard = path == "-";
-  UniqueFd file(standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) throw std::runtime_error("cannot read the list '" + path + "': " + std::strerror(errno));
+  UniqueFd file(standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                         : open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file)
+    throw std::runtime_error("cannot read the list '" + path + "': " + std::strerror(errno));
   struct stat status {};
   if (fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode))
     throw std::runtime_error("cannot read the list '" + path + "': it is a folder");
-  return std::make_unique<ListSource>(standard ? "standard input" : path, std::move(file), limit, std::move(wake));
+  return std::make_unique<ListSource>(standard ? "standard input" : path, std::move(file), limit,
+                                      std::move(wake));
 }
 
 std::size_t count_items(const std::string& path, std::size_t most) {

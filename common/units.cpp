@@ -31,7 +31,6 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   if (number->unit == "ms") factor = 1;
   else if (number->unit == "s" || number->unit.empty()) factor = 1000;
   else if (number->unit == "m") factor = 60'000;
-  else if (number->unit == "h") factor = 3'600'000;
   else return std::nullopt;
   const double milliseconds = number->value * factor;
   if (milliseconds > 4e9) return std::nullopt;  // more than a month is a mistake

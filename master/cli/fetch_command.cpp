@@ -32,12 +32,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kGrace{5000};
 
-// A download in this process has no worker that could be killed: here it sees when it is to give up by itself.
+// A download in this process has no worker that could be killed: here it sees when it is to give up
+// by itself.
 std::atomic<Clock::rep> give_up_at{Clock::duration::max().count()};
 
-bool give_up() { return Clock::now().time_since_epoch().count() >= give_up_at.load(std::memory_order_relaxed); }
+bool give_up() {
+  return Clock::now().time_since_epoch().count() >= give_up_at.load(std::memory_order_relaxed);
+}
 
-v1::FetchResult fetch_here(const v1::FetchRequest& request) { return fetch::fetch(request, give_up); }
+v1::FetchResult fetch_here(const v1::FetchRequest& request) {
+  return fetch::fetch(request, give_up);
+}
 FLAGSHIP_TASK("fetch", fetch_here);
 
 /// The one executor that was asked for.
@@ -45,9 +50,15 @@ class ChosenExecutor {
  public:
   ChosenExecutor(const FetchOptions& options, const FetchPlan& plan) {
     switch (options.executor) {
-      case ExecutorKind::inline_: inline_.emplace(); break;
-      case ExecutorKind::threads: threads_.emplace(ThreadPoolOptions{static_cast<int>(plan.workers)}); break;
-      case ExecutorKind::processes: processes_.emplace(pool_options(options, plan)); break;
+      case ExecutorKind::inline_:
+        inline_.emplace();
+        break;
+      case ExecutorKind::threads:
+        threads_.emplace(ThreadPoolOptions{static_cast<int>(plan.workers)});
+        break;
+      case ExecutorKind::processes:
+        processes_.emplace(pool_options(options, plan));
+        break;
     }
   }
 
@@ -95,26 +106,32 @@ class FetchCommand {
     console.on_stdout_closed([&run] { run.stop(); });
     const auto source = make_source(run);
     say(site_line());
-    say(plan_.flags ? fetch::searching_line(plan_.codes) : "Downloading the files listed in " + options_.from);
+    say(plan_.flags ? fetch::searching_line(plan_.codes)
+                    : "Downloading the files listed in " + list_name());
     attach(&run);
     const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
     attach(nullptr);
     console.finish();
     report(totals, run.complete(), signals.first());
     if (signals.first() != 0) return kSignalled + signals.first();
-    if (!console.trouble().empty()) throw std::runtime_error("cannot write to standard output: " + console.trouble());
+    if (!console.trouble().empty())
+      throw std::runtime_error("cannot write to standard output: " + console.trouble());
     return totals.errors + totals.not_found > 0 || !run.complete() ? kSomeFailed : kAllWell;
   }
 
  private:
   bool keeps_files() const { return options_.sink == SinkKind::files; }
 
-  std::string path_of(const std::string& name) const { return std::filesystem::path(options_.output) / name; }
+  std::string path_of(const std::string& name) const {
+    return std::filesystem::path(options_.output) / name;
+  }
 
   std::string base_url() const { return server_ ? server_->base_url() : ""; }
 
+  std::string list_name() const { return options_.from == "-" ? "standard input" : options_.from; }
+
   std::string site_line() const {
-    if (!plan_.flags) return "List: " + options_.from;
+    if (!plan_.flags) return "List: " + list_name();
     std::string site = base_url();
     if (site.empty()) site = options_.base_url.empty() ? options_.url_template : options_.base_url;
     return plan_.label + " site: " + site;
@@ -125,20 +142,28 @@ class FetchCommand {
   }
 
   int say_plan() const {
-    const std::string what = plan_.flags ? fetch::searching_line(plan_.codes) : "Files listed in " + options_.from;
-    const std::string from = plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
+    const std::string what =
+        plan_.flags ? fetch::searching_line(plan_.codes) : "Files listed in " + list_name();
+    const std::string from =
+        plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
     if (plan_.flags) std::printf("From: %s\n", from.c_str());
-    std::printf("Into: %s\n", keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
-    std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(), options_.retries + 1);
+    std::printf("Into: %s\n",
+                keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
+    std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(),
+                options_.retries + 1);
     return kAllWell;
   }
 
   fetch::ConsoleOptions console_options() const {
     fetch::ConsoleOptions console;
-    if (options_.json) console.lines = fetch::ItemLines::json;
-    else if (options_.verbose) console.lines = fetch::ItemLines::text;
-    console.progress = !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
+    if (options_.json)
+      console.lines = fetch::ItemLines::json;
+    else if (options_.verbose)
+      console.lines = fetch::ItemLines::text;
+    console.at_once = options_.executor == ExecutorKind::inline_;
+    console.progress =
+        !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
     console.flags = plan_.flags;
     if (plan_.flags) console.expected = plan_.codes.size();
     return console;
@@ -174,7 +199,9 @@ class FetchCommand {
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
-    if (signal != 0) say("Interrupted. What is listed above is complete; the same command again fetches everything.");
+    if (signal != 0)
+      say("Interrupted. What was downloaded is complete. To go on, run the same command again: it "
+          "begins anew.");
     if (totals.ended() == 0 && complete) say("The list is empty.");
   }
 
@@ -182,8 +209,10 @@ class FetchCommand {
     const std::lock_guard lock(mutex_);
     run_ = run;
     if (run_ == nullptr || signalled_ == 0) return;
-    if (signalled_ == 1) run_->stop();
-    else run_->abandon();
+    if (signalled_ == 1)
+      run_->stop();
+    else
+      run_->abandon();
   }
 
   // In the thread that hears signals.
@@ -193,8 +222,10 @@ class FetchCommand {
     const auto limit = Clock::now() + (times == 1 ? kGrace : kGrace.zero());
     give_up_at = limit.time_since_epoch().count();
     if (run_ == nullptr) return;
-    if (times == 1) run_->stop();
-    else run_->abandon();
+    if (times == 1)
+      run_->stop();
+    else
+      run_->abandon();
   }
 
   const FetchOptions& options_;
@@ -212,7 +243,8 @@ int fetch_files(const FetchOptions& options) {
   try {
     return FetchCommand(options).run();
   } catch (const std::invalid_argument& error) {
-    std::fprintf(stderr, "flagship fetch: %s\nRun with --help for more information.\n", error.what());
+    std::fprintf(stderr, "flagship fetch: %s\nRun with --help for more information.\n",
+                 error.what());
     return kUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "flagship fetch: %s\n", error.what());

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -34,6 +35,17 @@ pid_t writer_of(std::string_view name) {
   return pid;
 }
 
+/// A process that has ended and that nobody waits for is gone, too: in a container pid 1 may not
+/// care.
+bool gone(pid_t pid) {
+  if (kill(pid, 0) != 0) return errno == ESRCH;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return false;
+  const std::size_t state = line.rfind(')') + 2;
+  return state < line.size() && (line[state] == 'Z' || line[state] == 'X');
+}
+
 }  // namespace
 
 OutputFolder::OutputFolder(fs::path path) : path_(std::move(path)) {
@@ -55,7 +67,8 @@ OutputFolder::~OutputFolder() {
 void OutputFolder::make() {
   std::error_code error;
   std::vector<fs::path> missing;
-  for (fs::path at = fs::absolute(path_).lexically_normal(); !fs::exists(at, error) && !error; at = at.parent_path())
+  for (fs::path at = fs::absolute(path_).lexically_normal(); !fs::exists(at, error) && !error;
+       at = at.parent_path())
     if (at.has_filename()) missing.push_back(at);
   if (error) fail(path_, error.message());
   for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
@@ -82,7 +95,7 @@ void OutputFolder::sweep() const {
   if (!folder) return;
   while (const dirent* entry = readdir(folder.get())) {
     const pid_t writer = entry->d_name[0] == '.' ? writer_of(entry->d_name) : 0;
-    if (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH) unlink((path_ / entry->d_name).c_str());
+    if (writer > 0 && gone(writer)) unlink((path_ / entry->d_name).c_str());
   }
 }
 

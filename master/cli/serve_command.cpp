@@ -39,7 +39,8 @@ int serve(const ServeOptions& chosen) {
     told.wait(lock, [&] { return stop; });
     return kAllWell;
   } catch (const std::invalid_argument& error) {
-    std::fprintf(stderr, "flagship serve: %s\n", error.what());
+    std::fprintf(stderr, "flagship serve: %s\nRun with --help for more information.\n",
+                 error.what());
     return kUsage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "flagship serve: %s\n", error.what());
@@ -51,10 +52,15 @@ int serve(const ServeOptions& chosen) {
 
 void add_serve(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<ServeOptions>();
-  CLI::App& command = *app.add_subcommand("serve", "Serve flags to practise on, delayed and failing as asked");
-  add_count(command, "--port", options->port, 0, "Port on 127.0.0.1; 0: any free one (default: 0)", 65535);
+  CLI::App& command =
+      *app.add_subcommand("serve", "Serve flags to practise on, delayed and failing as asked");
+  add_count(command, "--port", options->port, 0, "Port on 127.0.0.1; 0: any free one (default: 0)",
+            65535);
   add_server_options(command, options->server);
-  command.add_option("--root", options->server.root, "Folder of the flags (default: Debian's famfamfam-flag-gif)")->type_name("DIR");
+  command
+      .add_option("--root", options->server.root,
+                  "Folder of the flags (default: Debian's famfamfam-flag-gif)")
+      ->type_name("DIR");
   command.callback([options, &exit_code] { exit_code = serve(*options); });
 }
 

@@ -43,14 +43,21 @@ struct ServerOptions {
 inline std::string is_share(const std::string& text) {
   double number = -1;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool share = error == std::errc() && rest == text.data() + text.size() && number >= 0 && number <= 1;
+  const bool share =
+      error == std::errc() && rest == text.data() + text.size() && number >= 0 && number <= 1;
   return share ? "" : "'" + text + "' is not a number from 0 to 1";
 }
 
 inline void add_server_options(CLI::App& command, ServerOptions& options) {
-  command.add_option("--delay", options.delay, "Delay each answer by A..B seconds, or by exactly A")->type_name("A[..B]");
-  command.add_option("--error-rate", options.error_rate, "Share of requests that fail, 0 to 1")->check(is_share)->type_name("P");
-  command.add_option("--fault", options.fault, "How they fail: reset, truncate, slow, status:418,503")->type_name("KIND");
+  command
+      .add_option("--delay", options.delay, "Delay each answer by A..B seconds, or by exactly A")
+      ->type_name("A[..B]");
+  command.add_option("--error-rate", options.error_rate, "Share of requests that fail, 0 to 1")
+      ->check(is_share)
+      ->type_name("P");
+  command
+      .add_option("--fault", options.fault, "How they fail: reset, truncate, slow, status:418,503")
+      ->type_name("KIND");
 }
 
 }  // namespace flagship::cli

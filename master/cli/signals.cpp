@@ -17,6 +17,8 @@ Signals::~Signals() {
   ending_ = true;
   pthread_kill(thread_.native_handle(), SIGTERM);
   thread_.join();
+  if (first_ != 0)
+    return;  // the program is ending as it was asked to: one more would cut that short
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 

@@ -10,8 +10,9 @@
 
 namespace flagship::cli {
 
-/// Hears SIGINT and SIGTERM in a thread of its own, from construction to destruction; all threads made meanwhile leave
-/// them alone. Construct it before any other thread is started.
+/// Hears SIGINT and SIGTERM in a thread of its own, from construction to destruction; all threads
+/// made meanwhile leave them alone. Construct it before any other thread is started. Once one was
+/// heard, further ones stay without effect after its destruction too.
 class Signals {
  public:
   /// `heard(signal, times)` is called in that thread, for each one: 1, 2, ...

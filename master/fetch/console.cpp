@@ -46,14 +46,17 @@ std::string shown_key(const Item& item) { return printable(item.key, 200); }
 
 std::string clock_time(double seconds) {
   const auto s = static_cast<long long>(seconds);
-  return s < 60 ? fmt::format("{}s", s) : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
-                                                   : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  return s < 60     ? fmt::format("{}s", s)
+         : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
+                    : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
 }  // namespace
 
 Console::Console(ConsoleOptions options)
-    : options_(options), terminal_(isatty(STDERR_FILENO) == 1), next_progress_(begin_ + (terminal_ ? Clock::duration(kBarEvery) : kLineEvery)) {}
+    : options_(options),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      next_progress_(begin_ + (terminal_ ? Clock::duration(kBarEvery) : kLineEvery)) {}
 
 void Console::scheduled(const Item& item, const ResultFuture& future) {
   write_out(fmt::format("Scheduled for {}: {}\n", shown_key(item), printed(future)));
@@ -87,7 +90,7 @@ void Console::write_out(const std::string& line) {
   const std::lock_guard lock(mutex_);
   if (stdout_closed_) return;
   out_ += line;
-  if (out_.size() >= kBufferBytes) write_buffer();
+  if (options_.at_once || out_.size() >= kBufferBytes) write_buffer();
 }
 
 void Console::write_buffer() {
@@ -117,18 +120,25 @@ void Console::show_progress(const Totals& totals) {
   const std::chrono::duration<double> elapsed = Clock::now() - begin_;
   const double rate = static_cast<double>(totals.ended()) / std::max(elapsed.count(), 1e-9);
   next_progress_ = Clock::now() + (terminal_ ? Clock::duration(kBarEvery) : kLineEvery);
-  std::string text = options_.expected ? fmt::format("{}/{}", totals.ended(), *options_.expected) : fmt::format("{}", totals.ended());
+  std::string text = options_.expected ? fmt::format("{}/{}", totals.ended(), *options_.expected)
+                                       : fmt::format("{}", totals.ended());
   text += fmt::format(" {}, {:.0f}/s", options_.flags ? "flags" : "files", rate);
-  if (totals.errors > 0) text += fmt::format(", {} error{}", totals.errors, totals.errors == 1 ? "" : "s");
+  if (totals.errors > 0)
+    text += fmt::format(", {} error{}", totals.errors, totals.errors == 1 ? "" : "s");
   if (options_.expected && rate > 0)
-    text += ", " + clock_time(static_cast<double>(*options_.expected - std::min(*options_.expected, totals.ended())) / rate) + " left";
+    text += ", " +
+            clock_time(static_cast<double>(*options_.expected -
+                                           std::min(*options_.expected, totals.ended())) /
+                       rate) +
+            " left";
   if (!terminal_) {
     write_all(STDERR_FILENO, text + "\n");
     return;
   }
   std::string bar;
   if (options_.expected && *options_.expected > 0) {
-    const std::size_t full = std::min<std::size_t>(kBarWidth, kBarWidth * totals.ended() / *options_.expected);
+    const std::size_t full =
+        std::min<std::size_t>(kBarWidth, kBarWidth * totals.ended() / *options_.expected);
     bar = "[" + std::string(full, '#') + std::string(kBarWidth - full, '.') + "] ";
   }
   write_all(STDERR_FILENO, "\r" + bar + text + "\x1b[K");

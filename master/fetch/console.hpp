@@ -16,9 +16,10 @@ enum class ItemLines { none, text, json };
 
 struct ConsoleOptions {
   ItemLines lines = ItemLines::none;
-  bool progress = true;                    // a bar on a terminal, a line now and then elsewhere
-  bool flags = true;                       // or files
-  std::optional<std::uint64_t> expected;   // items, when known
+  bool at_once = false;  // the run is never idle: nothing is kept to be written together
+  bool progress = true;  // a bar on a terminal, a line now and then elsewhere
+  bool flags = true;     // or files
+  std::optional<std::uint64_t> expected;  // items, when known
 };
 
 /// Shows a run on this process's stdout (results) and stderr (everything else).

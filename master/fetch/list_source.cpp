@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <stdexcept>
 #include <string_view>
@@ -23,19 +24,23 @@
 namespace flagship::fetch {
 namespace {
 
-constexpr std::size_t kReadAhead = 8192;          // lines
-constexpr std::size_t kLongestLine = 64 * 1024;   // what is longer is no URL
+constexpr std::size_t kReadAhead = 8192;         // lines
+constexpr std::size_t kLongestLine = 64 * 1024;  // what is longer is no URL
 
 struct Line {
   std::string text;
   std::size_t number = 0;
 };
 
-/// Reads lines in a thread of its own, so that a slow pipe holds up nobody. Stops at destruction, also in mid-read.
+/// Reads lines in a thread of its own, so that a slow pipe holds up nobody. Stops at destruction,
+/// also in mid-read.
 class LineReader {
  public:
   LineReader(UniqueFd file, std::function<void()> wake)
-      : file_(std::move(file)), stop_(eventfd(0, EFD_CLOEXEC)), wake_(std::move(wake)), thread_([this] { run(); }) {}
+      : file_(std::move(file)),
+        stop_(eventfd(0, EFD_CLOEXEC)),
+        wake_(std::move(wake)),
+        thread_([this] { run(); }) {}
   ~LineReader() {
     {
       const std::lock_guard lock(mutex_);
@@ -47,7 +52,8 @@ class LineReader {
     thread_.join();
   }
 
-  /// Moves what is there into `lines`; `more`: whether something may yet come; `error`: why it ended early.
+  /// Moves what is there into `lines`; `more`: whether something may yet come; `error`: why it
+  /// ended early.
   void take(std::deque<Line>& lines, bool& more, std::string& error) {
     const std::lock_guard lock(mutex_);
     lines.swap(lines_);
@@ -88,9 +94,7 @@ class LineReader {
     }
   }
 
-  void add_line() {
-    fresh_.push_back({std::exchange(partial_, {}), ++number_});
-  }
+  void add_line() { fresh_.push_back({std::exchange(partial_, {}), ++number_}); }
 
   /// False when the reader is to stop.
   bool hand_over() {
@@ -135,11 +139,12 @@ class LineReader {
   std::thread thread_;
 };
 
+constexpr std::string_view kBlank = " \t\r";
+
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r";
-  const auto first = text.find_first_not_of(kSpace);
+  const auto first = text.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
 bool is_web_url(std::string_view text) {
@@ -147,12 +152,14 @@ bool is_web_url(std::string_view text) {
   for (char& c : scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const bool http = scheme.starts_with("http://") && text.size() > 7;
   const bool https = scheme.starts_with("https://") && text.size() > 8;
-  return (http || https) && text.find_first_of(" \t") == std::string_view::npos && text.size() < kLongestLine;
+  return (http || https) && text.find_first_of(" \t") == std::string_view::npos &&
+         text.size() < kLongestLine;
 }
 
 class ListSource final : public Source {
  public:
-  ListSource(std::string name, UniqueFd file, std::optional<std::size_t> limit, std::function<void()> wake)
+  ListSource(std::string name, UniqueFd file, std::optional<std::size_t> limit,
+             std::function<void()> wake)
       : name_(std::move(name)), limit_(limit), reader_(std::move(file), std::move(wake)) {}
 
   Next next() override {
@@ -178,7 +185,11 @@ class ListSource final : public Source {
  private:
   Next at_end() {
     if (error_.empty()) return AtEnd{};
-    Item item{index_++, name_, {}, {}, "the list could not be read to its end: " + std::exchange(error_, {})};
+    Item item{index_++,
+              name_,
+              {},
+              {},
+              "the list could not be read to its end: " + std::exchange(error_, {})};
     return item;
   }
 
@@ -205,14 +216,34 @@ class ListSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::size_t> limit, std::function<void()> wake) {
+std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::size_t> limit,
+                                  std::function<void()> wake) {
   const bool standard = path == "-";
-  UniqueFd file(standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) throw std::runtime_error("cannot read the list '" + path + "': " + std::strerror(errno));
+  UniqueFd file(standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                         : open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file)
+    throw std::runtime_error("cannot read the list '" + path + "': " + std::strerror(errno));
   struct stat status {};
   if (fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode))
     throw std::runtime_error("cannot read the list '" + path + "': it is a folder");
-  return std::make_unique<ListSource>(standard ? "standard input" : path, std::move(file), limit, std::move(wake));
+  return std::make_unique<ListSource>(standard ? "standard input" : path, std::move(file), limit,
+                                      std::move(wake));
+}
+
+std::size_t count_items(const std::string& path, std::size_t most) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return most;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return most;
+  std::size_t items = 0;
+  bool counted = false;  // this line
+  for (char c = 0; items < most && file.get(c);) {
+    if (c == '\n') counted = false;
+    if (counted || c == '\n' || kBlank.find(c) != std::string_view::npos) continue;
+    counted = true;
+    if (c != '#') ++items;
+  }
+  return items;
 }
 
 }  // namespace flagship::fetch

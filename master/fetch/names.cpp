@@ -25,8 +25,9 @@ std::size_t dot_of(std::string_view segment) {
   const auto dot = segment.rfind('.');
   if (dot == std::string_view::npos || dot == 0) return std::string_view::npos;
   const std::string_view letters = segment.substr(dot + 1);
-  const bool plausible = !letters.empty() && letters.size() <= kLongestExtension &&
-                         std::all_of(letters.begin(), letters.end(), [](unsigned char c) { return std::isalnum(c); });
+  const bool plausible =
+      !letters.empty() && letters.size() <= kLongestExtension &&
+      std::all_of(letters.begin(), letters.end(), [](unsigned char c) { return std::isalnum(c); });
   return plausible ? dot : std::string_view::npos;
 }
 
@@ -48,7 +49,8 @@ std::string safe_name(std::string_view text) {
   std::string name;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte == 0xC2 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80) {
+    if (byte == 0xC2 && i + 1 < text.size() &&
+        (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80) {
       name += '_';  // U+0080..U+009F are control characters too
       ++i;
       continue;
@@ -79,7 +81,8 @@ std::string stem_of(std::string_view url) {
 
 std::string Names::name_for(std::string_view key, std::string_view url) {
   const std::string extension = extension_of(url);
-  const std::string name = safe_name(replaced(replaced(pattern_, "{ext}", extension), "{key}", key));
+  const std::string name =
+      safe_name(replaced(replaced(pattern_, "{ext}", extension), "{key}", key));
   if (const auto [at, fresh] = taken_.try_emplace(name, 1); fresh) return name;
   const bool ends = !extension.empty() && name.ends_with(extension);
   const std::string stem = name.substr(0, name.size() - (ends ? extension.size() : 0));

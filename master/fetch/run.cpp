@@ -26,7 +26,8 @@ std::string origin_of(const std::string& url) {
   const std::string scheme = scheme_of(url);
   std::string authority = authority_of(url);
   const auto colon = authority.rfind(':');
-  if (colon == std::string::npos || authority.ends_with(']')) authority += scheme == "https" ? ":443" : ":80";
+  if (colon == std::string::npos || authority.ends_with(']'))
+    authority += scheme == "https" ? ":443" : ":80";
   return scheme + "://" + authority;
 }
 
@@ -67,8 +68,10 @@ Totals Run::operator()(Source& source, const std::function<void(Item&)>& prepare
       Clock::time_point limit = next_wake();
       if (const auto wish = observer_.idle(totals_)) limit = std::min(limit, *wish);
       if (woken_) limit = Clock::now();
-      if (completions_.unfinished() > 0) future = completions_.next_before(limit);
-      else completions_.sleep_until(limit);
+      if (completions_.unfinished() > 0)
+        future = completions_.next_before(limit);
+      else
+        completions_.sleep_until(limit);
     }
     if (future) on_completed(*future);
   }
@@ -85,9 +88,11 @@ Run::Clock::time_point Run::next_wake() const {
   return limit;
 }
 
-// True when the source may have more at once: lines that hold no URL end on the spot, and there may be no end of them.
+// True when the source may have more at once: lines that hold no URL end on the spot, and there may
+// be no end of them.
 bool Run::refill(Source& source, const std::function<void(Item&)>& prepare) {
-  for (std::size_t turn = 0; !source_ended_ && !stop_heeded_ && under_way() < options_.window; ++turn) {
+  for (std::size_t turn = 0; !source_ended_ && !stop_heeded_ && under_way() < options_.window;
+       ++turn) {
     if (turn == kMostAtOnce) return true;
     Next next = source.next();
     if (std::holds_alternative<NotYet>(next)) return false;
@@ -127,7 +132,8 @@ void Run::submit(Attempt&& attempt) {
   ResultFuture future = view_.submit_named<v1::FetchResult>("fetch", request);
   if (options_.trace) {
     observer_.scheduled(attempt.item, future);
-    future.add_running_callback([this, item = attempt.item](const ResultFuture& begun) { observer_.began(item, begun); });
+    future.add_running_callback(
+        [this, item = attempt.item](const ResultFuture& begun) { observer_.began(item, begun); });
   }
   completions_.add(future);
   attempts_.emplace(std::move(future), std::move(attempt));
@@ -137,7 +143,8 @@ v1::FetchResult Run::result_of(const ResultFuture& future) const {
   try {
     return future.result();
   } catch (const WorkerDied& death) {
-    return error_result(killed_ ? v1::CANCELLED : v1::WORKER_DIED, killed_ ? "interrupted" : death.what());
+    return error_result(killed_ ? v1::CANCELLED : v1::WORKER_DIED,
+                        killed_ ? "interrupted" : death.what());
   } catch (const BrokenExecutor&) {
     throw;
   } catch (const std::exception& error) {
@@ -149,13 +156,16 @@ void Run::on_completed(const ResultFuture& future) {
   auto node = attempts_.extract(future);
   Attempt attempt = std::move(node.mapped());
   if (options_.trace) observer_.completed(attempt.item, future);
-  if (future.cancelled()) return stop_heeded_ ? leave(std::move(attempt)) : begin(std::move(attempt));
+  if (future.cancelled())
+    return stop_heeded_ ? leave(std::move(attempt)) : begin(std::move(attempt));
   v1::FetchResult result = result_of(future);
   const Outcome where = future.try_outcome().value_or(Outcome{});
   attempt.lost += std::max(0, where.attempt - 1);
   if (const auto pause = asked_pause(options_.retry, result)) hold_back(attempt.item.url, *pause);
   const double chance = std::uniform_real_distribution<double>(0, 1)(random_);
-  const auto wait = stop_heeded_ ? std::nullopt : wait_before_retry(options_.retry, result, attempt.number, chance);
+  const auto wait = stop_heeded_
+                        ? std::nullopt
+                        : wait_before_retry(options_.retry, result, attempt.number, chance);
   if (!wait) return conclude(std::move(attempt), std::move(result), where);
   ++attempt.number;
   attempt.last = Failure{std::move(result), where};
@@ -182,14 +192,16 @@ void Run::hold_back(const std::string& url, std::chrono::milliseconds time) {
 }
 
 void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where) {
-  ItemReport report{std::move(attempt.item), std::move(result), attempt.number + attempt.lost, where};
+  ItemReport report{std::move(attempt.item), std::move(result), attempt.number + attempt.lost,
+                    where};
   if (options_.order == Order::completion) return emit(report);
   const std::uint64_t turn = report.item.index;
   out_of_turn_.emplace(turn, std::move(report));
   emit_in_turn();
 }
 
-// What it waited for does not come: it ends as it last failed, or never began and has no end to report.
+// What it waited for does not come: it ends as it last failed, or never began and has no end to
+// report.
 void Run::leave(Attempt&& attempt) {
   if (attempt.last) {
     Failure last = std::move(*attempt.last);
@@ -202,7 +214,8 @@ void Run::leave(Attempt&& attempt) {
 }
 
 void Run::emit_in_turn() {
-  for (auto first = out_of_turn_.begin(); first != out_of_turn_.end() && first->first == next_turn_;) {
+  for (auto first = out_of_turn_.begin();
+       first != out_of_turn_.end() && first->first == next_turn_;) {
     if (first->second) emit(*first->second);
     ++next_turn_;
     first = out_of_turn_.erase(first);
@@ -211,10 +224,17 @@ void Run::emit_in_turn() {
 
 void Run::emit(const ItemReport& report) {
   switch (report.result.outcome()) {
-    case v1::FETCH_OK: ++totals_.ok; break;
-    case v1::FETCH_NOT_FOUND: ++totals_.not_found; break;
-    case v1::FETCH_SKIPPED: ++totals_.skipped; break;
-    default: ++totals_.errors;
+    case v1::FETCH_OK:
+      ++totals_.ok;
+      break;
+    case v1::FETCH_NOT_FOUND:
+      ++totals_.not_found;
+      break;
+    case v1::FETCH_SKIPPED:
+      ++totals_.skipped;
+      break;
+    default:
+      ++totals_.errors;
   }
   totals_.bytes += report.result.outcome() == v1::FETCH_OK ? report.result.bytes() : 0;
   observer_.ended(report, totals_);

@@ -29,17 +29,18 @@ struct RunOptions {
   v1::FetchLimits limits;
   RetryPolicy retry;
   Order order = Order::completion;
-  std::size_t window = 64;        // items that are under way at once, at most; more than can be in flight
-  bool trace = false;             // the observer hears of each future
-  std::chrono::milliseconds grace{5000};  // for what is in flight after `stop`; then its workers are killed
+  std::size_t window = 64;  // items that are under way at once, at most; more than can be in flight
+  bool trace = false;       // the observer hears of each future
+  std::chrono::milliseconds grace{
+      5000};  // for what is in flight after `stop`; then its workers are killed
 };
 
 /// How an item ended, once and for all.
 struct ItemReport {
   Item item;
   v1::FetchResult result;
-  int attempts = 1;               // those that a worker's death cut short included
-  Outcome where;                  // of the last attempt
+  int attempts = 1;  // those that a worker's death cut short included
+  Outcome where;     // of the last attempt
 };
 
 struct Totals {
@@ -56,13 +57,17 @@ class Observer {
   virtual void began(const Item&, const ResultFuture&) {}  // in any thread
   virtual void completed(const Item&, const ResultFuture&) {}
   virtual void ended(const ItemReport&, const Totals&) {}
-  /// There is nothing to do for a moment. When it wants to be asked again at the latest; nothing: any time.
-  virtual std::optional<std::chrono::steady_clock::time_point> idle(const Totals&) { return std::nullopt; }
+  /// There is nothing to do for a moment. When it wants to be asked again at the latest; nothing:
+  /// any time.
+  virtual std::optional<std::chrono::steady_clock::time_point> idle(const Totals&) {
+    return std::nullopt;
+  }
 };
 
-/// Downloads all that a source yields through an executor, any of them: submit and as_completed, with retries, bounded
-/// however long the source is. A server that names a time to come back at (Retry-After) is left alone until then.
-/// `prepare` gives an item its path. One thread runs it; `wake` and `stop` are for others.
+/// Downloads all that a source yields through an executor, any of them: submit and as_completed,
+/// with retries, bounded however long the source is. A server that names a time to come back at
+/// (Retry-After) is left alone until then. `prepare` gives an item its path. One thread runs it;
+/// `wake` and `stop` are for others.
 class Run {
  public:
   Run(AnyExecutor executor, RunOptions options, Observer& observer);
@@ -72,7 +77,8 @@ class Run {
 
   /// The source may have more.
   void wake();
-  /// Nothing new begins; what is in flight may finish for the grace period, then its workers are killed.
+  /// Nothing new begins; what is in flight may finish for the grace period, then its workers are
+  /// killed.
   void stop();
   /// What is in flight is given up now.
   void abandon();
@@ -114,13 +120,15 @@ class Run {
   Observer& observer_;
   AsCompleted<ResultFuture> completions_;
   std::unordered_map<ResultFuture, Attempt> attempts_;
-  std::multimap<Clock::time_point, Attempt> waiting_;      // for their time to begin
-  std::unordered_map<std::string, Clock::time_point> held_back_;  // origins that are left alone until then
-  std::map<std::uint64_t, std::optional<ItemReport>> out_of_turn_;  // with Order::input; nothing: has no report
+  std::multimap<Clock::time_point, Attempt> waiting_;  // for their time to begin
+  std::unordered_map<std::string, Clock::time_point>
+      held_back_;  // origins that are left alone until then
+  std::map<std::uint64_t, std::optional<ItemReport>>
+      out_of_turn_;  // with Order::input; nothing: has no report
   std::uint64_t next_turn_ = 0;
   Totals totals_;
   bool source_ended_ = false;
-  std::uint64_t left_out_ = 0;    // items that never began
+  std::uint64_t left_out_ = 0;  // items that never began
   std::minstd_rand random_{std::random_device{}()};
 
   std::atomic<bool> woken_{false};

@@ -28,14 +28,20 @@ class Source {
   virtual std::optional<std::size_t> size() const = 0;
 };
 
-/// "{cc}" in the template becomes the code in lower case, "{CC}" in upper case, "{key}" as the key is.
+/// "{cc}" in the template becomes the code in lower case, "{CC}" in upper case, "{key}" as the key
+/// is.
 std::string fill_in(const std::string& url_template, const std::string& code);
 
 std::unique_ptr<Source> from_codes(Codes codes, std::string url_template);
 
-/// The URLs of a text file, a line each ('-': standard input); blank lines and lines that begin with # are skipped. A
-/// thread reads ahead a little, and `wake` is called from it when `next` may go on. Throws std::runtime_error with a
-/// sentence when the file cannot be opened.
-std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::size_t> limit, std::function<void()> wake);
+/// The URLs of a text file, a line each ('-': standard input); blank lines and lines that begin
+/// with # are skipped. A thread reads ahead a little, and `wake` is called from it when `next` may
+/// go on. Throws std::runtime_error with a sentence when the file cannot be opened.
+std::unique_ptr<Source> from_list(const std::string& path, std::optional<std::size_t> limit,
+                                  std::function<void()> wake);
+
+/// How many items a list holds, counted up to `most`; `most` also where that cannot be told without
+/// waiting, or reading what can be read only once: of standard input and pipes.
+std::size_t count_items(const std::string& path, std::size_t most);
 
 }  // namespace flagship::fetch

@@ -371,6 +371,15 @@ TEST_F(Lists, AFolderIsNone) {
   }
 }
 
+TEST_F(Lists, FilesAreCountedAsFarAsItMatters) {
+  EXPECT_EQ(count_items(file("# c\n\n http://h/a\r\nbad\n\t\r\nhttp://h/b"), 100), 3u);
+  EXPECT_EQ(count_items(file("a\nb\nc\n"), 2), 2u);
+  EXPECT_EQ(count_items(file(""), 7), 0u);
+  EXPECT_EQ(count_items(folder_ / "none", 7), 7u);
+  EXPECT_EQ(count_items("-", 7), 7u);
+  EXPECT_EQ(count_items("/dev/null", 7), 7u);
+}
+
 TEST_F(Lists, ASlowPipeYieldsWhatItHasBeforeItsEnd) {
   const std::string path = folder_ / "pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
@@ -626,13 +635,13 @@ TEST(Units, TimesAreReadAsPeopleTypeThem) {
   EXPECT_EQ(parse_duration("2"), 2s);
   EXPECT_EQ(parse_duration("0.25"), 250ms);
   EXPECT_EQ(parse_duration("1m"), 60s);
-  EXPECT_EQ(parse_duration("1.5h"), 90min);
+  EXPECT_EQ(parse_duration("1.5m"), 90s);
   EXPECT_EQ(parse_duration("0"), 0s);
 }
 
 TEST(Units, WhatIsNoTimeIsRefused) {
-  for (const char* bad : {"", "s", "x", "-1", "-0", "1 s", " 1", "1ss", "1d", "nan", "inf", "1e3",
-                          "0x10", "1,5", "1e300s", "99999h"})
+  for (const char* bad : {"", "s", "x", "-1", "-0", "1 s", " 1", "1ss", "1d", "1h", "nan", "inf",
+                          "1e3", "0x10", "1,5", "1e300s", "99999h"})
     EXPECT_FALSE(parse_duration(bad)) << bad;
 }
 

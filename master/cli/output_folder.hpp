@@ -6,8 +6,9 @@
 
 namespace flagship::cli {
 
-/// The folder of a run's files. Made, with its parents, at construction; those made are taken away again at the end
-/// while they are empty. Unfinished files of processes that are gone are removed, before and after.
+/// The folder of a run's files. Made, with its parents, at construction; those made are taken away
+/// again at the end while they are empty. Unfinished files of processes that are gone are removed,
+/// before and after.
 class OutputFolder {
  public:
   /// Throws std::runtime_error with a sentence when it cannot be made or written to.

@@ -26,7 +26,9 @@ std::string usable(const fs::path& program) {
 
 std::string worker_program(const std::string& asked) {
   if (!asked.empty()) return usable(asked);
-  if (const char* variable = std::getenv("FLAGSHIP_WORKER"); variable != nullptr && *variable != '\0') return usable(variable);
+  if (const char* variable = std::getenv("FLAGSHIP_WORKER");
+      variable != nullptr && *variable != '\0')
+    return usable(variable);
   std::error_code ignored;
   const fs::path here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   const fs::path installed = (here / FLAGSHIP_WORKER_FROM_BIN).lexically_normal();

@@ -12,7 +12,8 @@ namespace {
 // The 20 most populous countries, as the classic comparison of executors has them.
 constexpr const char* kPop20 = "CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR";
 
-// Every country (and territory with a code of its own) that Debian's famfamfam-flag-gif has a flag of.
+// Every country (and territory with a code of its own) that Debian's famfamfam-flag-gif has a flag
+// of.
 constexpr const char* kAll =
     "AD AE AF AG AI AL AM AN AO AR AS AT AU AW AX AZ BA BB "
     "BD BE BF BG BH BI BJ BM BN BO BR BS BT BV BW BY BZ CA "
@@ -40,14 +41,16 @@ bool is_letter(char c) { return c >= 'A' && c <= 'Z'; }
 
 void add_argument(const std::string& argument, Codes& codes) {
   std::string code = argument;
-  std::transform(code.begin(), code.end(), code.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(code.begin(), code.end(), code.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   if (code.size() == 2 && is_letter(code[0]) && is_letter(code[1])) {
     codes.insert(code);
   } else if (code.size() == 1 && is_letter(code[0])) {
     for (char second = 'A'; second <= 'Z'; ++second) codes.insert(code + second);
   } else {
-    throw std::invalid_argument("CC: each country code is two letters, or one for all codes that begin with it; '" +
-                                argument + "' is neither");
+    throw std::invalid_argument(
+        "CC: each country code is two letters, or one for all codes that begin with it; '" +
+        argument + "' is neither");
   }
 }
 

@@ -87,7 +87,8 @@ class LineReader {
     for (;;) {
       const std::size_t end = bytes.find('\n');
       const std::string_view part = bytes.substr(0, end);
-      if (partial_.size() <= kLongestLine) partial_ += part.substr(0, kLongestLine + 1 - partial_.size());
+      if (partial_.size() <= kLongestLine)
+        partial_ += part.substr(0, kLongestLine + 1 - partial_.size());
       if (end == std::string_view::npos) return;
       add_line();
       bytes.remove_prefix(end + 1);

@@ -36,7 +36,8 @@ class CodeSource final : public Source {
 
 std::string fill_in(const std::string& url_template, const std::string& code) {
   std::string lower = code;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return replaced(replaced(replaced(url_template, "{cc}", lower), "{CC}", code), "{key}", code);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Flagship's side of the library rows of scripts/bench. usage: pool_bench p1 [--tasks N] [--workers W]
+// Flagship's side of the library rows of scripts/bench. usage: pool_bench p1 [--tasks N] [--workers
+// W]
 //                                                               pool_bench p2 [--calls N]
-//                                                               pool_bench p3 [--tasks N] [--workers W]
-//                                                               pool_bench p4 [--workers W]
+//                                                               pool_bench p3 [--tasks N]
+//                                                               [--workers W] pool_bench p4
+//                                                               [--workers W]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -42,7 +44,8 @@ void submit_and_collect(int tasks, int workers) {
   long long sum = 0;
   for (auto& done : flagship::as_completed(futures)) sum += done.result();
   const double seconds = seconds_since(begin);
-  if (sum != static_cast<long long>(tasks) * (tasks - 1) / 2) throw std::runtime_error("wrong results");
+  if (sum != static_cast<long long>(tasks) * (tasks - 1) / 2)
+    throw std::runtime_error("wrong results");
   std::printf("tasks_per_s=%.0f\n", tasks / seconds);
 }
 
@@ -66,7 +69,8 @@ void map_ints(int items, int workers) {
   long long sum = 0;
   for (int y : pool.map<noop>(std::views::iota(0, items))) sum += y;
   const double seconds = seconds_since(begin);
-  if (sum != static_cast<long long>(items) * (items - 1) / 2) throw std::runtime_error("wrong results");
+  if (sum != static_cast<long long>(items) * (items - 1) / 2)
+    throw std::runtime_error("wrong results");
   std::printf("items_per_s=%.0f\n", items / seconds);
 }
 
@@ -86,10 +90,17 @@ void live_once(int workers) {
 int main(int argc, char** argv) {
   flagship::init(argc, argv);
   const std::string row = argc > 1 ? argv[1] : "";
-  if (row == "p1") submit_and_collect(option(argc, argv, "--tasks", 200'000), option(argc, argv, "--workers", 2));
-  else if (row == "p2") one_at_a_time(option(argc, argv, "--calls", 2'000));
-  else if (row == "p3") map_ints(option(argc, argv, "--tasks", 5'000'000), option(argc, argv, "--workers", 2));
-  else if (row == "p4") live_once(option(argc, argv, "--workers", 20));
-  else return std::fprintf(stderr, "usage: pool_bench p1|p2|p3|p4 [--tasks N] [--workers W] [--calls N]\n"), 2;
+  if (row == "p1")
+    submit_and_collect(option(argc, argv, "--tasks", 200'000), option(argc, argv, "--workers", 2));
+  else if (row == "p2")
+    one_at_a_time(option(argc, argv, "--calls", 2'000));
+  else if (row == "p3")
+    map_ints(option(argc, argv, "--tasks", 5'000'000), option(argc, argv, "--workers", 2));
+  else if (row == "p4")
+    live_once(option(argc, argv, "--workers", 20));
+  else
+    return std::fprintf(stderr,
+                        "usage: pool_bench p1|p2|p3|p4 [--tasks N] [--workers W] [--calls N]\n"),
+           2;
   return 0;
 }

@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "tests/support/census.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/patience.hpp"
-#include "tests/support/child.hpp"
 
 namespace {
 

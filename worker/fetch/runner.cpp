@@ -25,7 +25,8 @@ class FetchRunner {
       : session_(session),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         function_(detail::key_of(std::string_view(kFetchTask))),
-        engine_(64, [this](std::uint64_t token, v1::FetchResult&& result) { ended(token, result); }) {
+        engine_(64,
+                [this](std::uint64_t token, v1::FetchResult&& result) { ended(token, result); }) {
     watch(session_.fd());
     watch(engine_.fd());
   }
@@ -66,7 +67,8 @@ class FetchRunner {
       waiting_.push_back({call, in.get<v1::FetchRequest>(), {}});
       waiting_.back().call.payload = {};
     } catch (const SerializationError& error) {
-      refuse(call, wire::CallEnding::bad_arguments, wire::pack_exception(std::make_exception_ptr(error)));
+      refuse(call, wire::CallEnding::bad_arguments,
+             wire::pack_exception(std::make_exception_ptr(error)));
     }
   }
 
@@ -108,12 +110,15 @@ class FetchRunner {
     start();
   }
 
-  // A result may wait for company while more are about to come, but not while the supervisor could send more work.
+  // A result may wait for company while more are about to come, but not while the supervisor could
+  // send more work.
   void flush() {
     const bool hungry = waiting_.size() < session_.concurrency() / 2 + 1;
     const std::size_t enough = hungry ? std::max<std::size_t>(1, session_.concurrency() / 4) : 64;
-    if (engine_.in_flight() == 0) session_.flush();
-    else session_.flush_if_due(Clock::now(), enough);
+    if (engine_.in_flight() == 0)
+      session_.flush();
+    else
+      session_.flush_if_due(Clock::now(), enough);
   }
 
   /// False when there is nothing left to do.

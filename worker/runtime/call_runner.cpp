@@ -19,7 +19,8 @@ std::chrono::nanoseconds duration_of(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
 
-/// CPU time since the last sample. Short calls in between are not worth one: a sample costs more than they do.
+/// CPU time since the last sample. Short calls in between are not worth one: a sample costs more
+/// than they do.
 class CpuMeter {
  public:
   CpuMeter() { getrusage(RUSAGE_SELF, &last_); }
@@ -79,7 +80,8 @@ class CallRunner {
 
   void run_message() {
     last_ = Clock::now();
-    // Half of what came together is enough to go home together: the supervisor can refill while the rest runs.
+    // Half of what came together is enough to go home together: the supervisor can refill while the
+    // rest runs.
     const std::size_t enough = std::max<std::size_t>(1, session_.calls_in_message() / 2);
     while (const auto call = session_.next()) {
       if (!session_.begin(*call)) continue;

@@ -11,7 +11,8 @@
 
 namespace flagship {
 
-/// A call that each worker makes before its first task, as `initializer<fn>(args...)` gives it. A value.
+/// A call that each worker makes before its first task, as `initializer<fn>(args...)` gives it. A
+/// value.
 struct Initializer {
   std::uint64_t function = 0;  // 0: none
   std::string payload{};

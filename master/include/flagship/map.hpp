@@ -38,15 +38,19 @@ class ChunkCall final : public RemoteCall {
   std::string bytes_;
 };
 
-/// How many items make a chunk: one at first; more while chunks are over in no time, fewer when they take long.
+/// How many items make a chunk: one at first; more while chunks are over in no time, fewer when
+/// they take long.
 class ChunkSize {
  public:
-  ChunkSize(std::size_t fixed, std::size_t most) : size_(fixed != 0 ? fixed : 1), most_(fixed != 0 ? fixed : most), automatic_(fixed == 0) {}
+  ChunkSize(std::size_t fixed, std::size_t most)
+      : size_(fixed != 0 ? fixed : 1), most_(fixed != 0 ? fixed : most), automatic_(fixed == 0) {}
   std::size_t get() const { return size_; }
   void learn(std::size_t items, duration wall) {
     if (!automatic_ || items != size_) return;
-    if (wall < kShort) size_ = std::min(size_ * 2, most_);
-    else if (wall > kLong) size_ = std::max<std::size_t>(1, size_ / 2);
+    if (wall < kShort)
+      size_ = std::min(size_ * 2, most_);
+    else if (wall > kLong)
+      size_ = std::max<std::size_t>(1, size_ / 2);
   }
 
  private:
@@ -62,24 +66,27 @@ void check(const MapOptions& options);
 
 }  // namespace detail
 
-/// The results of a map, an input range in the order of its input. Calls are submitted at once, as many as its bound
-/// allows, and more as results are taken; the input is read no further than that. `*it` waits for the item and throws
-/// what its call threw, or TimeoutError; `++it` goes on to the next. After a TimeoutError there is no next. Letting go
-/// of the range cancels what has not begun. One thread at a time.
+/// The results of a map, an input range in the order of its input. Calls are submitted at once, as
+/// many as its bound allows, and more as results are taken; the input is read no further than that.
+/// `*it` waits for the item and throws what its call threw, or TimeoutError; `++it` goes on to the
+/// next. After a TimeoutError there is no next. Letting go of the range cancels what has not begun.
+/// One thread at a time.
 template <auto F, class... V>
 class MapRange {
  public:
   using R = detail::result_of<F>;
   using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 
-  MapRange(std::shared_ptr<detail::ExecutorCore> core, CallOptions call, const MapOptions& options, V... ranges)
+  MapRange(std::shared_ptr<detail::ExecutorCore> core, CallOptions call, const MapOptions& options,
+           V... ranges)
       : core_(std::move(core)),
         call_(std::move(call)),
         deadline_(options.timeout ? detail::deadline_in(*options.timeout) : detail::Deadline()),
         bound_(options.buffersize),
         chunk_(options.chunksize, options.buffersize != 0 ? options.buffersize : kMostItems),
         ranges_(std::move(ranges)...),
-        at_(std::apply([](auto&... range) { return std::tuple(std::ranges::begin(range)...); }, ranges_)) {
+        at_(std::apply([](auto&... range) { return std::tuple(std::ranges::begin(range)...); },
+                       ranges_)) {
     detail::check(options);
     refill();
   }
@@ -111,7 +118,8 @@ class MapRange {
 
  private:
   static constexpr std::size_t kMostItems = 4096;
-  static constexpr std::size_t kMostBytes = 32 * 1024;  // of a chunk's arguments, with automatic size
+  static constexpr std::size_t kMostBytes =
+      32 * 1024;  // of a chunk's arguments, with automatic size
   static constexpr std::size_t kChunksAhead = 64;
 
   struct Chunk {
@@ -122,7 +130,9 @@ class MapRange {
   };
 
   bool exhausted() const {
-    return std::apply([this](auto&... range) { return exhausted(std::index_sequence_for<V...>{}, range...); }, ranges_);
+    return std::apply(
+        [this](auto&... range) { return exhausted(std::index_sequence_for<V...>{}, range...); },
+        ranges_);
   }
   template <std::size_t... I, class... Ranges>
   bool exhausted(std::index_sequence<I...>, Ranges&... range) const {
@@ -131,16 +141,24 @@ class MapRange {
 
   template <class Use>
   void take_input(Use&& use) {
-    std::apply([&](auto&... it) { use(*it...); (++it, ...); }, at_);
+    std::apply(
+        [&](auto&... it) {
+          use(*it...);
+          (++it, ...);
+        },
+        at_);
   }
 
   bool full() const {
-    return bound_ != 0 ? waiting_ + 1 > bound_ : chunks_.size() >= kChunksAhead && waiting_ >= kChunksAhead * chunk_.get() / 2;
+    return bound_ != 0
+               ? waiting_ + 1 > bound_
+               : chunks_.size() >= kChunksAhead && waiting_ >= kChunksAhead * chunk_.get() / 2;
   }
 
   void refill() {
     try {
-      while (!ended_ && !full() && !exhausted()) core_->in_process() ? submit_here() : submit_chunk();
+      while (!ended_ && !full() && !exhausted())
+        core_->in_process() ? submit_here() : submit_chunk();
     } catch (const ShutdownError&) {
       if (!fed_) throw;
       ended_ = true;  // the executor is gone: what was submitted is all there will be
@@ -151,20 +169,24 @@ class MapRange {
   void submit_here() {
     take_input([this](auto&&... item) {
       using Arguments = detail::arguments_of<F>;
-      auto function = [arguments = Arguments(std::forward<decltype(item)>(item)...)]() mutable -> R {
+      auto function = [arguments =
+                           Arguments(std::forward<decltype(item)>(item)...)]() mutable -> R {
         return detail::call_again<F>(arguments);
       };
       using Call = detail::LocalCallOf<R, decltype(function)>;
-      const auto call = detail::Ref<Call>::adopt(new Call(detail::display_name<F>(), std::move(function), call_.retries));
+      const auto call = detail::Ref<Call>::adopt(
+          new Call(detail::display_name<F>(), std::move(function), call_.retries));
       if (!call_.name.empty()) call->own_name(call_.name);
-      core_->submit(std::shared_ptr<detail::LocalCall>(call.get(), [kept = call](detail::LocalCall*) {}));
+      core_->submit(
+          std::shared_ptr<detail::LocalCall>(call.get(), [kept = call](detail::LocalCall*) {}));
       chunks_.push_back({detail::Ref<detail::StateBase>(call.get())});
     });
     ++waiting_;
   }
 
   void submit_chunk() {
-    auto call = detail::Ref<detail::ChunkCall>::adopt(new detail::ChunkCall(detail::display_name<F>()));
+    auto call =
+        detail::Ref<detail::ChunkCall>::adopt(new detail::ChunkCall(detail::display_name<F>()));
     if (!call_.name.empty()) call->own_name(call_.name);
     call->function = detail::chunk_key<F>();
     call->priority = call_.priority;
@@ -211,24 +233,32 @@ class MapRange {
       throw TimeoutError("the map's results did not come in time", waiting_);
     }
     detail::wait_for_value(*chunk.state, {});
-    if (core_->in_process()) take_local(chunk);
-    else take_remote(chunk);
+    if (core_->in_process())
+      take_local(chunk);
+    else
+      take_remote(chunk);
     return *value_;
   }
 
   void take_local(Chunk& chunk) {
-    auto& slot = *const_cast<detail::Slot<R>*>(static_cast<const detail::Slot<R>*>(chunk.state->value()));
-    if constexpr (std::is_void_v<R>) value_.emplace();
-    else value_.emplace(std::move(*slot));
+    auto& slot =
+        *const_cast<detail::Slot<R>*>(static_cast<const detail::Slot<R>*>(chunk.state->value()));
+    if constexpr (std::is_void_v<R>)
+      value_.emplace();
+    else
+      value_.emplace(std::move(*slot));
   }
 
   void take_remote(Chunk& chunk) {
-    if (!chunk.results) chunk.results.emplace(static_cast<detail::ChunkCall&>(*chunk.state).bytes());
+    if (!chunk.results)
+      chunk.results.emplace(static_cast<detail::ChunkCall&>(*chunk.state).bytes());
     item_read_ = true;
     if (!chunk.results->template get<bool>())
       std::rethrow_exception(detail::unpack_exception(chunk.results->template get<std::string>()));
-    if constexpr (std::is_void_v<R>) value_.emplace();
-    else value_.emplace(chunk.results->template get<R>());
+    if constexpr (std::is_void_v<R>)
+      value_.emplace();
+    else
+      value_.emplace(chunk.results->template get<R>());
   }
 
   void advance() {

@@ -22,7 +22,9 @@ std::string parent() {
   constexpr std::size_t kMost = 60;
   for (const char* variable : {"XDG_RUNTIME_DIR", "TMPDIR"}) {
     const char* const dir = std::getenv(variable);
-    if (dir != nullptr && dir[0] == '/' && std::string(dir).size() <= kMost && access(dir, W_OK | X_OK) == 0) return dir;
+    if (dir != nullptr && dir[0] == '/' && std::string(dir).size() <= kMost &&
+        access(dir, W_OK | X_OK) == 0)
+      return dir;
   }
   return "/tmp";
 }
@@ -44,16 +46,20 @@ UniqueFd lock(const std::string& path) {
   return fd;
 }
 
-// The lock decides, since a pid means nothing to a process of another container that shares the folder.
+// The lock decides, since a pid means nothing to a process of another container that shares the
+// folder.
 void sweep(const std::string& parent) {
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
+  for (std::filesystem::directory_iterator entry(parent, error), end; !error && entry != end;
+       entry.increment(error)) {
     const pid_t owner = owner_of(entry->path().filename().native());
     struct stat status {};
-    if (owner == 0 || kill(owner, 0) == 0 || lstat(entry->path().c_str(), &status) != 0 || status.st_uid != geteuid())
+    if (owner == 0 || kill(owner, 0) == 0 || lstat(entry->path().c_str(), &status) != 0 ||
+        status.st_uid != geteuid())
       continue;
     std::error_code ignored;
-    if (const UniqueFd mine = lock(entry->path())) std::filesystem::remove_all(entry->path(), ignored);
+    if (const UniqueFd mine = lock(entry->path()))
+      std::filesystem::remove_all(entry->path(), ignored);
   }
 }
 
@@ -63,7 +69,8 @@ RunDir::RunDir() {
   sweep(parent());
   path_ = parent() + "/flagship-" + std::to_string(getpid()) + "-XXXXXX";
   if (mkdtemp(path_.data()) == nullptr)
-    throw std::system_error(errno, std::generic_category(), "cannot make the private folder " + path_);
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make the private folder " + path_);
   lock_ = lock(path_);
 }
 

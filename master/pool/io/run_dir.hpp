@@ -7,8 +7,8 @@
 
 namespace flagship::pool {
 
-/// A private folder (mode 0700) for a pool's sockets, removed with all that is in it. A new one sweeps away those that
-/// processes of this user left when they were killed.
+/// A private folder (mode 0700) for a pool's sockets, removed with all that is in it. A new one
+/// sweeps away those that processes of this user left when they were killed.
 class RunDir {
  public:
   /// Throws std::system_error.

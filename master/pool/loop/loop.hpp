@@ -25,12 +25,15 @@ struct LoopSettings {
   std::string worker_program = "this executable";  // for errors
   std::chrono::microseconds flush_after{5000};
   Initializer initializer{};
-  duration start_limit = std::chrono::seconds(20);  // a worker that has not said Hello by then is given up
-  duration drain_limit = std::chrono::seconds(5);   // a worker that was told to leave and is still there is killed
+  duration start_limit =
+      std::chrono::seconds(20);  // a worker that has not said Hello by then is given up
+  duration drain_limit =
+      std::chrono::seconds(5);  // a worker that was told to leave and is still there is killed
 };
 
-/// Drives a pool: carries what callers and workers say to the scheduler, and what the scheduler decides to them.
-/// `run` is the body of the pool's one thread, which owns everything here; the mailbox is the way in.
+/// Drives a pool: carries what callers and workers say to the scheduler, and what the scheduler
+/// decides to them. `run` is the body of the pool's one thread, which owns everything here; the
+/// mailbox is the way in.
 class Loop {
  public:
   Loop(LoopSettings settings, std::unique_ptr<Fleet> fleet);
@@ -94,11 +97,11 @@ class Loop {
 
   std::vector<detail::Ref<detail::RemoteCall>> calls_;  // by task
   std::vector<core::TaskId> free_tasks_;
-  std::vector<Life> lives_;                             // by worker
+  std::vector<Life> lives_;  // by worker
   core::Time now_{};
   SpinPolicy spin_;
-  bool busy_ = false;      // results came since the last wait
-  double mean_ns_ = -1;    // running time of a call, in the last results
+  bool busy_ = false;    // results came since the last wait
+  double mean_ns_ = -1;  // running time of a call, in the last results
   std::size_t deaths_ = 0;
   bool broken_ = false;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Many calls of one function in one task: what `map` sends, and how each item keeps an outcome of its own.
+// Many calls of one function in one task: what `map` sends, and how each item keeps an outcome of
+// its own.
 #pragma once
 
 #include <exception>

@@ -9,6 +9,7 @@
 #include <any>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <flagship/flagship.hpp>
 #include <fstream>
 #include <numeric>
@@ -872,6 +873,36 @@ TEST(ProcessPool, what_a_task_started_is_gone_after_shutdown) {
   EXPECT_TRUE(wait_until([&] { return is_gone(grandchild); }));
 }
 
+/// How often a thread has gone to sleep.
+long sleeps(const std::string& task) {
+  std::ifstream status(task + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("voluntary_ctxt_switches:")) return std::stol(line.substr(24));
+  return -1;
+}
+
+std::string task_named(const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream comm(task.path() / "comm");
+    std::string found;
+    if (std::getline(comm, found) && found == name) return task.path();
+  }
+  return {};
+}
+
+TEST(ProcessPool, an_idle_pool_sleeps) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  const pid_t worker = pool.submit<own_pid>().result(kPatience);
+  for (const std::string& task : {task_named("flagship-loop"), "/proc/" + std::to_string(worker)}) {
+    ASSERT_GE(sleeps(task), 0) << task;
+    EXPECT_TRUE(wait_until([&] {
+      const long before = sleeps(task);
+      std::this_thread::sleep_for(5 * kSoon);
+      return sleeps(task) == before;
+    })) << "it wakes again and again";
+  }
+}
+
 TEST(ProcessPool, status_counts_what_is_queued_held_and_running) {
   Gate gate;
   ProcessPoolExecutor pool({.max_workers = 2});
@@ -1009,9 +1040,11 @@ TEST(Conformance, O08_workers_end_when_their_master_is_killed) {
     workers.push_back(std::stoi(line));
   ASSERT_THAT(workers, SizeIs(3));
   for (const pid_t worker : workers) ASSERT_FALSE(is_gone(worker));
+  const pid_t pid = program.pid();
   program.kill(SIGKILL);
   for (const pid_t worker : workers) EXPECT_TRUE(wait_until([&] { return is_gone(worker); }));
   EXPECT_EQ(program.wait(), -SIGKILL);
+  for (const std::string& folder : run_folders(pid)) std::filesystem::remove_all(folder);
 }
 
 }  // namespace

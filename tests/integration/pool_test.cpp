@@ -37,8 +37,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-// ---- tasks
-// ---------------------------------------------------------------------------------------
+// ---- tasks ------------------------------------------------------------------------------------
 
 int square(int x) { return x * x; }
 int add(int a, int b) { return a + b; }
@@ -163,8 +162,7 @@ std::vector<pid_t> worker_pids(const ProcessPoolExecutor& pool) {
   return pids;
 }
 
-// ---- submit and result
-// ---------------------------------------------------------------------------
+// ---- submit and result ------------------------------------------------------------------------
 
 TEST(Conformance, F01_submit_runs_the_call_in_a_worker_and_returns_its_future) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -282,8 +280,7 @@ TEST(ProcessPool, another_executable_can_be_the_worker) {
   EXPECT_TRUE(ended_with<UnknownTask>(pool.submit<square>(1)));
 }
 
-// ---- exceptions
-// ----------------------------------------------------------------------------------
+// ---- exceptions -------------------------------------------------------------------------------
 
 TEST(Conformance, G01_the_exception_keeps_its_type_across_the_process_border) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -336,8 +333,7 @@ TEST(ProcessPool, a_call_that_threw_is_made_again_as_often_as_asked) {
   EXPECT_EQ(counted(folder.path("b")), 4u);
 }
 
-// ---- payloads
-// ------------------------------------------------------------------------------------
+// ---- payloads ---------------------------------------------------------------------------------
 
 TEST(Conformance, G05_an_argument_that_cannot_be_written_fails_only_its_own_future) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -410,8 +406,7 @@ TEST(ProcessPool, results_above_max_message_bytes_fail_only_their_own_future) {
   EXPECT_EQ(pool.submit<letters>(std::size_t{900}).result(kPatience).size(), 900u);
 }
 
-// ---- deaths
-// --------------------------------------------------------------------------------------
+// ---- deaths -----------------------------------------------------------------------------------
 
 TEST(Conformance, H04_a_segfault_ends_its_call_with_WorkerDied_and_the_facts) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -606,8 +601,21 @@ TEST(ProcessPool, deaths_at_any_moment_leave_every_future_with_one_outcome) {
   EXPECT_EQ(pool.submit<square>(3).result(kPatience), 9);
 }
 
-// ---- cancelling
-// ----------------------------------------------------------------------------------
+TEST(ProcessPool, with_retry_no_call_is_lost_by_deaths_at_any_moment) {
+  ProcessPoolExecutor pool(
+      {.max_workers = 3, .on_worker_death = OnWorkerDeath::retry, .max_attempts = 1000});
+  std::vector<Future<int>> futures;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < 300; ++i) futures.push_back(pool.submit<square>(i));
+    for (const pid_t pid : worker_pids(pool)) kill(pid, SIGKILL);
+  }
+  for (std::size_t i = 0; i < futures.size(); ++i) {
+    const int x = static_cast<int>(i % 300);
+    ASSERT_EQ(futures[i].result(kPatience), x * x);
+  }
+}
+
+// ---- cancelling -------------------------------------------------------------------------------
 
 TEST(Conformance, A05_a_pending_call_can_be_cancelled_and_never_runs) {
   Gate gate;
@@ -668,8 +676,7 @@ TEST(ProcessPool, cancelling_while_calls_are_handed_over_loses_none) {
   }
 }
 
-// ---- the end of a pool
-// ---------------------------------------------------------------------------
+// ---- the end of a pool ------------------------------------------------------------------------
 
 TEST(Conformance, K01_submit_after_shutdown_throws) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -809,8 +816,7 @@ TEST(ProcessPool, terminate_while_workers_start_leaves_no_call_without_an_outcom
   }
 }
 
-// ---- workers as processes
-// ------------------------------------------------------------------------
+// ---- workers as processes ---------------------------------------------------------------------
 
 TEST(Conformance, F03_a_negative_max_workers_is_an_invalid_argument) {
   EXPECT_THROW(ProcessPoolExecutor({.max_workers = -1}), std::invalid_argument);
@@ -994,8 +1000,7 @@ TEST(ProcessPool, several_pools_live_side_by_side) {
   EXPECT_EQ(wait(futures, kPatience).done.size(), 100u);
 }
 
-// ---- workers that cannot be
-// ----------------------------------------------------------------------
+// ---- workers that cannot be -------------------------------------------------------------------
 
 void expect_broken(const std::string& executable, const std::string& cause) {
   ProcessPoolExecutor pool({.max_workers = 2, .worker_executable = executable});

@@ -36,7 +36,8 @@ std::string build_id_note(const dl_phdr_info& module) {
       std::memcpy(&note, at, sizeof note);
       const char* const name = at + sizeof note;
       const char* const body = name + ((note.n_namesz + 3u) & ~3u);
-      if (note.n_type == NT_GNU_BUILD_ID && std::string_view(name, note.n_namesz) == std::string_view("GNU", 4))
+      if (note.n_type == NT_GNU_BUILD_ID &&
+          std::string_view(name, note.n_namesz) == std::string_view("GNU", 4))
         return std::string(body, note.n_descsz);
       at = body + ((note.n_descsz + 3u) & ~3u);
     }

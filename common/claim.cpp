@@ -12,15 +12,19 @@ namespace flagship {
 ClaimPage ClaimPage::create(std::size_t places) {
   UniqueFd fd(memfd_create("flagship-claims", MFD_CLOEXEC));
   if (!fd || ftruncate(fd.get(), static_cast<off_t>(places * sizeof(ClaimPlace))) != 0)
-    throw std::system_error(errno, std::generic_category(), "cannot make the claim page of a worker");
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make the claim page of a worker");
   ClaimPage page = map(fd.get(), places);
   page.fd_ = std::move(fd);
   return page;
 }
 
 ClaimPage ClaimPage::map(int fd, std::size_t places) {
-  void* const at = mmap(nullptr, places * sizeof(ClaimPlace), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "cannot map the claim page of a worker");
+  void* const at =
+      mmap(nullptr, places * sizeof(ClaimPlace), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot map the claim page of a worker");
   ClaimPage page;
   page.places_ = static_cast<ClaimPlace*>(at);
   page.size_ = places;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The claim page: memory that a worker shares with its supervisor, one place for each task that the worker may hold.
-// A place goes held -> running -> finished, or held -> recalled, by compare-and-swap, so exactly one side decides
-// whether a task begins. It answers without a message what a worker is running, also after its death.
+// The claim page: memory that a worker shares with its supervisor, one place for each task that the
+// worker may hold. A place goes held -> running -> finished, or held -> recalled, by
+// compare-and-swap, so exactly one side decides whether a task begins. It answers without a message
+// what a worker is running, also after its death.
 #pragma once
 
 #include <atomic>
@@ -17,10 +18,14 @@ enum class Claim : std::uint32_t { free = 0, held = 1, running = 2, finished = 3
 /// One place: the stamp of the ticket it is about, and how it stands. Lock-free, in shared memory.
 class ClaimPlace {
  public:
-  void hold(std::uint32_t stamp) { word_.store(word(stamp, Claim::held), std::memory_order_release); }
+  void hold(std::uint32_t stamp) {
+    word_.store(word(stamp, Claim::held), std::memory_order_release);
+  }
   /// The worker's: false when it was recalled.
   bool begin(std::uint32_t stamp) { return move(stamp, Claim::held, Claim::running); }
-  void finish(std::uint32_t stamp) { word_.store(word(stamp, Claim::finished), std::memory_order_release); }
+  void finish(std::uint32_t stamp) {
+    word_.store(word(stamp, Claim::finished), std::memory_order_release);
+  }
   /// The supervisor's: true when it will never run there.
   bool recall(std::uint32_t stamp) { return move(stamp, Claim::held, Claim::recalled); }
   bool is(std::uint32_t stamp, Claim claim) const {

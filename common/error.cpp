@@ -26,21 +26,30 @@ std::string sentence(const Death& death) {
 
 const char* to_string(State state) {
   switch (state) {
-    case State::pending: return "pending";
-    case State::running: return "running";
-    case State::cancelled: return "cancelled";
-    case State::finished: return "finished";
+    case State::pending:
+      return "pending";
+    case State::running:
+      return "running";
+    case State::cancelled:
+      return "cancelled";
+    case State::finished:
+      return "finished";
   }
   return "unknown";
 }
 
 const char* to_string(Ending ending) {
   switch (ending) {
-    case Ending::returned: return "returned";
-    case Ending::raised: return "raised";
-    case Ending::cancelled: return "cancelled";
-    case Ending::timed_out: return "timed out";
-    case Ending::worker_died: return "worker died";
+    case Ending::returned:
+      return "returned";
+    case Ending::raised:
+      return "raised";
+    case Ending::cancelled:
+      return "cancelled";
+    case Ending::timed_out:
+      return "timed out";
+    case Ending::worker_died:
+      return "worker died";
   }
   return "unknown";
 }

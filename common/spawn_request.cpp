@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kMostBytes = 16 * 1024;
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
 
 union ControlBuffer {  // aligned for a header, room for one descriptor
   cmsghdr header;
@@ -56,7 +58,8 @@ bool receive_request(int socket, ReceivedRequest& received) {
   if (bytes < 0) fail("cannot receive the order to start a worker");
   if (bytes == 0) return false;
   int fd = -1;
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_type == SCM_RIGHTS)
+  if (const cmsghdr* header = CMSG_FIRSTHDR(&message);
+      header != nullptr && header->cmsg_type == SCM_RIGHTS)
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
   received.claim_page.reset(fd);
   Reader in(std::string_view(body).substr(0, static_cast<std::size_t>(bytes)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a worker process must know before it can say Hello, and how that reaches it: one packet on an inherited
-// socket, the claim page's descriptor with it.
+// What a worker process must know before it can say Hello, and how that reaches it: one packet on
+// an inherited socket, the claim page's descriptor with it.
 #pragma once
 
 #include <sys/types.h>
@@ -14,17 +14,18 @@ namespace flagship {
 
 /// The descriptor of the inherited socket in a worker or zygote.
 inline constexpr int kSpawnSocket = 3;
-/// argv[1] of a process that clones itself for each request, and of one that is the worker of its only request.
+/// argv[1] of a process that clones itself for each request, and of one that is the worker of its
+/// only request.
 inline constexpr const char* kZygoteFlag = "--flagship-zygote";
 inline constexpr const char* kWorkerFlag = "--flagship-worker";
 
 struct SpawnRequest {
   std::uint32_t worker = 0;
   std::uint32_t incarnation = 0;
-  std::int32_t supervisor = 0;     // its pid
-  std::uint32_t places = 0;        // of the claim page
+  std::int32_t supervisor = 0;  // its pid
+  std::uint32_t places = 0;     // of the claim page
   std::uint64_t max_message_bytes = 0;
-  std::string pool;                // for ps
+  std::string pool;  // for ps
   std::string tasks_endpoint;
   std::string results_endpoint;
 };

@@ -44,7 +44,8 @@ bool register_task(Invoke wrapper, std::string_view name) {
 }
 
 bool register_named(std::string_view name, Invoke wrapper, const char* file, int line) {
-  Task task{key_of(name), std::string(name), wrapper, std::string(file) + ":" + std::to_string(line)};
+  Task task{key_of(name), std::string(name), wrapper,
+            std::string(file) + ":" + std::to_string(line)};
   const auto [at, added] = table().try_emplace(task.key, task);
   if (!added && (at->second.invoke != wrapper || at->second.name != name)) clash(at->second, task);
   return true;

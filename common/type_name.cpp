@@ -12,12 +12,16 @@ namespace flagship::detail {
 
 std::string demangle(const char* mangled) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
+  const std::unique_ptr<char, void (*)(void*)> text(
+      abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
   std::string name = status == 0 && text ? text.get() : mangled;
   // The library's own spelling of a user's std::string helps nobody.
-  for (std::size_t at; (at = name.find("std::__cxx11::")) != std::string::npos;) name.erase(at + 5, 9);
-  constexpr std::string_view kString = "std::basic_string<char, std::char_traits<char>, std::allocator<char> >";
-  for (std::size_t at; (at = name.find(kString)) != std::string::npos;) name.replace(at, kString.size(), "std::string");
+  for (std::size_t at; (at = name.find("std::__cxx11::")) != std::string::npos;)
+    name.erase(at + 5, 9);
+  constexpr std::string_view kString =
+      "std::basic_string<char, std::char_traits<char>, std::allocator<char> >";
+  for (std::size_t at; (at = name.find(kString)) != std::string::npos;)
+    name.replace(at, kString.size(), "std::string");
   return name;
 }
 

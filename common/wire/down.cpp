@@ -62,10 +62,10 @@ Frames DownWriter::take_assign() {
 struct DownReader::Impl {
   v1::Down message;
   const Blobs* blobs = nullptr;
-  int at = 0;                // next call
-  std::size_t offset = 0;    // of its payload
-  std::size_t frame = 1;     // next payload frame
-  int notify = 0;            // next of the notify indices
+  int at = 0;              // next call
+  std::size_t offset = 0;  // of its payload
+  std::size_t frame = 1;   // next payload frame
+  int notify = 0;          // next of the notify indices
 
   bool well_formed() const {
     const v1::Assign& assign = message.assign();
@@ -75,8 +75,10 @@ struct DownReader::Impl {
     std::size_t bytes = 0;
     std::size_t frames = 1;
     for (const std::uint32_t size : assign.sizes()) {
-      if (size == kOwnFrame) ++frames;
-      else bytes += size;
+      if (size == kOwnFrame)
+        ++frames;
+      else
+        bytes += size;
     }
     return bytes == assign.payloads().size() && frames == blobs->size();
   }
@@ -94,24 +96,31 @@ DownReader::Kind DownReader::read(const Blobs& message) {
   in.offset = 0;
   in.frame = 1;
   const auto bytes = message.empty() ? std::string_view() : message[0].bytes;
-  if (bytes.size() > 0x7FFFFFFF || !in.message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+  if (bytes.size() > 0x7FFFFFFF ||
+      !in.message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return Kind::malformed;
   switch (in.message.body_case()) {
-    case v1::Down::kWelcome: return Kind::welcome;
-    case v1::Down::kAssign: return in.well_formed() ? Kind::assign : Kind::malformed;
-    case v1::Down::kDrain: return Kind::drain;
-    case v1::Down::BODY_NOT_SET: break;
+    case v1::Down::kWelcome:
+      return Kind::welcome;
+    case v1::Down::kAssign:
+      return in.well_formed() ? Kind::assign : Kind::malformed;
+    case v1::Down::kDrain:
+      return Kind::drain;
+    case v1::Down::BODY_NOT_SET:
+      break;
   }
   return Kind::malformed;
 }
 
 Welcome DownReader::welcome() const {
   const v1::Welcome& body = impl_->message.welcome();
-  return {body.concurrency(), std::chrono::microseconds(body.flush_after_us()), body.initializer_function(),
-          body.initializer()};
+  return {body.concurrency(), std::chrono::microseconds(body.flush_after_us()),
+          body.initializer_function(), body.initializer()};
 }
 
-std::size_t DownReader::calls() const { return static_cast<std::size_t>(impl_->message.assign().tickets_size()); }
+std::size_t DownReader::calls() const {
+  return static_cast<std::size_t>(impl_->message.assign().tickets_size());
+}
 
 std::optional<AssignedCall> DownReader::next() {
   Impl& in = *impl_;
@@ -122,7 +131,8 @@ std::optional<AssignedCall> DownReader::next() {
   call.ticket = assign.tickets(i);
   call.place = assign.places(i);
   call.function = assign.functions(assign.functions_size() == 1 ? 0 : i);
-  if (in.notify < assign.notify_size() && assign.notify(in.notify) == static_cast<std::uint32_t>(i)) {
+  if (in.notify < assign.notify_size() &&
+      assign.notify(in.notify) == static_cast<std::uint32_t>(i)) {
     call.notify = true;
     ++in.notify;
   }

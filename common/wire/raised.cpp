@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "common/type_name.hpp"
+#include "flagship/detail/chunk.hpp"
 #include "flagship/error.hpp"
 #include "flagship/v1/wire.pb.h"
 
@@ -22,8 +23,10 @@ namespace {
 /// An exception that the standard library makes without a message of ours keeps its type only.
 template <class E>
 std::exception_ptr remake(const std::string& what) {
-  if constexpr (std::is_constructible_v<E, const std::string&>) return std::make_exception_ptr(E(what));
-  else return std::make_exception_ptr(E());
+  if constexpr (std::is_constructible_v<E, const std::string&>)
+    return std::make_exception_ptr(E(what));
+  else
+    return std::make_exception_ptr(E());
 }
 
 struct Standard {
@@ -75,7 +78,8 @@ std::uint32_t standard_number(const std::type_info& type) {
   return 0;
 }
 
-// system_error's message is remade from its code; what the thrower said before ": " goes in front again.
+// system_error's message is remade from its code; what the thrower said before ": " goes in front
+// again.
 void pack_code(const std::system_error& error, v1::RaisedError& raised) {
   const auto& category = error.code().category();
   if (category != std::generic_category() && category != std::system_category()) return;
@@ -106,7 +110,8 @@ std::string pack_exception(const std::exception_ptr& error) {
     raised.set_type_name(detail::demangle(typeid(known).name()));
     raised.set_what(known.what());
     raised.set_standard(standard_number(typeid(known)));
-    if (const auto* coded = dynamic_cast<const std::system_error*>(&known)) pack_code(*coded, raised);
+    if (const auto* coded = dynamic_cast<const std::system_error*>(&known))
+      pack_code(*coded, raised);
   } catch (...) {
     raised.set_type_name(detail::current_exception_type_name());
     raised.set_what("an exception that is not a std::exception");
@@ -121,7 +126,17 @@ std::exception_ptr unpack_exception(std::string_view bytes) {
   if (raised.has_errno()) return unpack_code(raised);
   if (raised.standard() > 0 && raised.standard() <= std::size(kStandards))
     return kStandards[raised.standard() - 1].remake(raised.what());
-  return std::make_exception_ptr(RemoteError(raised.type_name(), raised.what(), raised.backtrace()));
+  return std::make_exception_ptr(
+      RemoteError(raised.type_name(), raised.what(), raised.backtrace()));
 }
 
 }  // namespace flagship::wire
+
+namespace flagship::detail {
+
+std::string pack_exception(const std::exception_ptr& error) { return wire::pack_exception(error); }
+std::exception_ptr unpack_exception(std::string_view bytes) {
+  return wire::unpack_exception(bytes);
+}
+
+}  // namespace flagship::detail

@@ -51,7 +51,8 @@ Frames UpWriter::bye(const std::string& reason) {
   return one_frame(message.SerializeAsString());
 }
 
-void UpWriter::add(std::uint64_t ticket, CallEnding ending, std::string& payload, const Usage* usage) {
+void UpWriter::add(std::uint64_t ticket, CallEnding ending, std::string& payload,
+                   const Usage* usage) {
   v1::Results& results = *impl_->message.mutable_results();
   if (usage != nullptr) {
     v1::Usage& used = *results.add_usage();
@@ -101,14 +102,17 @@ struct UpReader::Impl {
   bool well_formed() const {
     const v1::Results& results = message.results();
     const int n = results.tickets_size();
-    if (results.sizes_size() != n || (results.endings_size() != 0 && results.endings_size() != n)) return false;
+    if (results.sizes_size() != n || (results.endings_size() != 0 && results.endings_size() != n))
+      return false;
     for (const std::uint32_t ending : results.endings())
       if (ending > static_cast<std::uint32_t>(CallEnding::bad_result)) return false;
     std::size_t bytes = 0;
     std::size_t frames = 1;
     for (const std::uint32_t size : results.sizes()) {
-      if (size == kOwnFrame) ++frames;
-      else bytes += size;
+      if (size == kOwnFrame)
+        ++frames;
+      else
+        bytes += size;
     }
     return bytes == results.payloads().size() && frames == blobs->size();
   }
@@ -124,14 +128,20 @@ UpReader::Kind UpReader::read(const Blobs& message) {
   in.offset = 0;
   in.frame = 1;
   const auto bytes = message.empty() ? std::string_view() : message[0].bytes;
-  if (bytes.size() > 0x7FFFFFFF || !in.message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+  if (bytes.size() > 0x7FFFFFFF ||
+      !in.message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return Kind::malformed;
   switch (in.message.body_case()) {
-    case v1::Up::kHello: return Kind::hello;
-    case v1::Up::kResults: return in.well_formed() ? Kind::results : Kind::malformed;
-    case v1::Up::kBegan: return Kind::began;
-    case v1::Up::kBye: return Kind::bye;
-    case v1::Up::BODY_NOT_SET: break;
+    case v1::Up::kHello:
+      return Kind::hello;
+    case v1::Up::kResults:
+      return in.well_formed() ? Kind::results : Kind::malformed;
+    case v1::Up::kBegan:
+      return Kind::began;
+    case v1::Up::kBye:
+      return Kind::bye;
+    case v1::Up::BODY_NOT_SET:
+      break;
   }
   return Kind::malformed;
 }
@@ -146,11 +156,14 @@ Hello UpReader::hello() const {
 std::string UpReader::bye_reason() const { return impl_->message.bye().reason(); }
 
 std::span<const std::uint64_t> UpReader::tickets() const {
-  const auto& tickets = impl_->message.has_began() ? impl_->message.began().tickets() : impl_->message.results().tickets();
+  const auto& tickets = impl_->message.has_began() ? impl_->message.began().tickets()
+                                                   : impl_->message.results().tickets();
   return {tickets.data(), static_cast<std::size_t>(tickets.size())};
 }
 
-std::chrono::nanoseconds UpReader::busy() const { return std::chrono::nanoseconds(impl_->message.results().busy_ns()); }
+std::chrono::nanoseconds UpReader::busy() const {
+  return std::chrono::nanoseconds(impl_->message.results().busy_ns());
+}
 
 bool UpReader::all_returned() const { return impl_->message.results().endings_size() == 0; }
 
@@ -167,10 +180,12 @@ std::optional<CallResult> UpReader::next() {
   CallResult result;
   result.ticket = results.tickets(i);
   result.ending = ending(static_cast<std::size_t>(i));
-  if (in.usage < results.usage_size() && results.usage(in.usage).index() == static_cast<std::uint32_t>(i)) {
+  if (in.usage < results.usage_size() &&
+      results.usage(in.usage).index() == static_cast<std::uint32_t>(i)) {
     const v1::Usage& used = results.usage(in.usage++);
-    result.usage = Usage{std::chrono::nanoseconds(used.wall_ns()), std::chrono::nanoseconds(used.user_ns()),
-                         std::chrono::nanoseconds(used.system_ns()), used.peak_rss()};
+    result.usage =
+        Usage{std::chrono::nanoseconds(used.wall_ns()), std::chrono::nanoseconds(used.user_ns()),
+              std::chrono::nanoseconds(used.system_ns()), used.peak_rss()};
   }
   if (const std::uint32_t size = results.sizes(i); size == kOwnFrame) {
     const Blob& blob = (*in.blobs)[in.frame++];

@@ -28,7 +28,14 @@ struct Hello {
   pid_t pid = 0;
 };
 
-enum class CallEnding : std::uint8_t { returned, raised, recalled, unknown_function, bad_arguments, bad_result };
+enum class CallEnding : std::uint8_t {
+  returned,
+  raised,
+  recalled,
+  unknown_function,
+  bad_arguments,
+  bad_result
+};
 
 struct Usage {
   std::chrono::nanoseconds wall{}, user{}, system{};

@@ -16,7 +16,9 @@ void Submitter::kill_workers() const { core_->terminate(SIGKILL); }
 
 namespace detail {
 
-bool RemoteCall::begun() const { return place != nullptr && !place->is(stamp, Claim::held) && !place->is(stamp, Claim::recalled); }
+bool RemoteCall::begun() const {
+  return place != nullptr && !place->is(stamp, Claim::held) && !place->is(stamp, Claim::recalled);
+}
 
 bool RemoteCall::recall() { return place != nullptr && place->recall(stamp); }
 
@@ -24,12 +26,22 @@ std::shared_ptr<Waker> RemoteCall::leave() {
   return mailbox != nullptr ? mailbox->leave_cancel(Ref<RemoteCall>(this)) : nullptr;
 }
 
-void ExecutorCore::submit(std::shared_ptr<LocalCall>) { throw std::logic_error("this executor runs calls elsewhere"); }
-void ExecutorCore::submit(Ref<RemoteCall>) { throw std::logic_error("this executor runs calls in this process"); }
+void ExecutorCore::submit(std::shared_ptr<LocalCall>) {
+  throw std::logic_error("this executor runs calls elsewhere");
+}
+void ExecutorCore::submit(Ref<RemoteCall>) {
+  throw std::logic_error("this executor runs calls in this process");
+}
 
 void throw_too_large(const char* what, std::size_t bytes, std::size_t most) {
-  throw SerializationError(std::string(what) + " of " + std::to_string(bytes) + " bytes are more than max_message_bytes, " +
-                           std::to_string(most));
+  throw SerializationError(std::string(what) + " of " + std::to_string(bytes) +
+                           " bytes are more than max_message_bytes, " + std::to_string(most));
+}
+
+void check(const MapOptions& options) {
+  constexpr std::size_t kMost = ~std::size_t{0} >> 1;
+  if (options.chunksize > kMost) throw std::invalid_argument("chunksize must not be negative");
+  if (options.buffersize > kMost) throw std::invalid_argument("buffersize must not be negative");
 }
 
 std::string run_named_task(const std::string& name, const std::string& payload) {

@@ -28,13 +28,14 @@ void wait_until_done(const StateBase& state, Deadline deadline) {
 
 Deadline deadline_in(duration time) {
   const Clock::time_point now = Clock::now();
-  if (time >= Clock::time_point::max() - now) return std::nullopt;  // longer than the clock will run
+  if (time >= Clock::time_point::max() - now)
+    return std::nullopt;  // longer than the clock will run
   return now + std::max(time, duration::zero());
 }
 
 void throw_invalid_state(const StateBase& state) {
   std::ostringstream text;
-  text << "the result of " ;
+  text << "the result of ";
   print(text, state);
   text << " is set already: its state is " << to_string(state.state());
   throw InvalidStateError(text.str());
@@ -75,8 +76,10 @@ void print(std::ostream& out, const StateBase& state) {
   const State now = state.state();
   out << "<Future " << state.id() << ' ' << state.name() << " state=" << to_string(now);
   if (now == State::finished) {
-    if (state.error()) out << " raised " << thrown_type(state.error());
-    else out << " returned " << state.value_type();
+    if (state.error())
+      out << " raised " << thrown_type(state.error());
+    else
+      out << " returned " << state.value_type();
   }
   out << '>';
 }

@@ -46,17 +46,24 @@ void StateBase::own_name(std::string name) {
 }
 
 State StateBase::state() const {
-  switch (phase()) {
-    case Phase::pending: return State::pending;
-    case Phase::running: return State::running;
-    case Phase::cancelled: return State::cancelled;
-    case Phase::finished: return State::finished;
-    case Phase::held: break;
-  }
   const std::lock_guard lock(mutex_);
-  if (const Phase now = phase(); now != Phase::held)
-    return now == Phase::finished ? State::finished : now == Phase::cancelled ? State::cancelled : State::pending;
-  return begun() ? State::running : State::pending;
+  return state_now();
+}
+
+State StateBase::state_now() const {
+  switch (phase()) {
+    case Phase::held:
+      return begun() ? State::running : State::pending;
+    case Phase::running:
+      return State::running;
+    case Phase::cancelled:
+      return State::cancelled;
+    case Phase::finished:
+      return State::finished;
+    case Phase::pending:
+      break;
+  }
+  return State::pending;
 }
 
 bool StateBase::cancel() {
@@ -162,8 +169,10 @@ bool StateBase::watch(Watch& watch) {
 void StateBase::unwatch(Watch& watch) {
   const std::lock_guard lock(mutex_);
   if (!watch.linked) return;
-  if (watch.previous != nullptr) watch.previous->next = watch.next;
-  else watches_ = watch.next;
+  if (watch.previous != nullptr)
+    watch.previous->next = watch.next;
+  else
+    watches_ = watch.next;
   if (watch.next != nullptr) watch.next->previous = watch.previous;
   watch.linked = false;
 }
@@ -173,7 +182,7 @@ void StateBase::add_callback(std::unique_ptr<Callback> callback) {
   {
     const std::lock_guard lock(mutex_);
     const bool at_done = callback->when() == Callback::When::done;
-    now = at_done ? done() : phase() == Phase::running;
+    now = at_done ? done() : state_now() == State::running;
     if (!now) {
       Callback* const added = callback.get();
       (last_callback_ != nullptr ? last_callback_->next : callbacks_) = std::move(callback);
@@ -203,7 +212,8 @@ bool StateBase::start_running() {
     return true;
   }
   if (seen == Phase::cancelled) return false;
-  throw InvalidStateError("future " + std::to_string(id_) + " is in the state " + to_string(state()) + ", not pending");
+  throw InvalidStateError("future " + std::to_string(id_) + " is in the state " +
+                          to_string(state()) + ", not pending");
 }
 
 bool StateBase::hand_over() {
@@ -246,7 +256,8 @@ void StateBase::tell_running() {
   run(std::move(running), Callback::When::running);
 }
 
-// ---- CompletionQueue -----------------------------------------------------------------------------
+// ---- CompletionQueue
+// -----------------------------------------------------------------------------
 
 void CompletionQueue::add(Watch& watch, Ref<StateBase> state) {
   watch.watcher = this;
@@ -270,7 +281,8 @@ Watch* CompletionQueue::take(Deadline deadline) {
     waiting_ = true;
     if (!deadline) {
       condition_.wait(lock);
-    } else if (condition_.wait_until(lock, *deadline) == std::cv_status::timeout && first_ == nullptr) {
+    } else if (condition_.wait_until(lock, *deadline) == std::cv_status::timeout &&
+               first_ == nullptr) {
       waiting_ = false;
       return nullptr;
     }
@@ -292,7 +304,8 @@ void log_dropped_exception(std::string_view where) noexcept {
   try {
     throw;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "flagship: %.*s threw: %s\n", static_cast<int>(where.size()), where.data(), error.what());
+    std::fprintf(stderr, "flagship: %.*s threw: %s\n", static_cast<int>(where.size()), where.data(),
+                 error.what());
   } catch (...) {
     std::fprintf(stderr, "flagship: %.*s threw something that is not a std::exception\n",
                  static_cast<int>(where.size()), where.data());

@@ -44,7 +44,9 @@ class ThreadCore final : public detail::ExecutorCore {
     if (options.wait) join();
   }
 
-  void terminate(int) override { shutdown({.wait = false, .cancel_futures = true, .deadline = {}}); }
+  void terminate(int) override {
+    shutdown({.wait = false, .cancel_futures = true, .deadline = {}});
+  }
 
   PoolStatus status() const override {
     const std::lock_guard lock(mutex_);
@@ -57,7 +59,8 @@ class ThreadCore final : public detail::ExecutorCore {
  private:
   void run(std::size_t number) {
     pool_of_this_thread = this;
-    pthread_setname_np(pthread_self(), ("flagship-" + std::to_string(number)).substr(0, 15).c_str());
+    pthread_setname_np(pthread_self(),
+                       ("flagship-" + std::to_string(number)).substr(0, 15).c_str());
     std::unique_lock lock(mutex_);
     for (;;) {
       ++idle_;
@@ -98,8 +101,10 @@ class ThreadCore final : public detail::ExecutorCore {
 
 std::size_t threads_for(const ThreadPoolOptions& options) {
   if (options.max_workers < 0)
-    throw std::invalid_argument("max_workers must not be negative, and is " + std::to_string(options.max_workers));
-  const int workers = options.max_workers > 0 ? options.max_workers : std::min(32, usable_cpus() + 4);
+    throw std::invalid_argument("max_workers must not be negative, and is " +
+                                std::to_string(options.max_workers));
+  const int workers =
+      options.max_workers > 0 ? options.max_workers : std::min(32, usable_cpus() + 4);
   return static_cast<std::size_t>(workers);
 }
 

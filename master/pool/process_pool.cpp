@@ -83,7 +83,8 @@ class PoolCore final : public detail::ExecutorCore {
     loop_thread_.store({});  // its id may become another thread's
   }
 
-  // A callback, which runs in the loop's thread, may shut the pool down: it does not wait for itself.
+  // A callback, which runs in the loop's thread, may shut the pool down: it does not wait for
+  // itself.
   void join() {
     if (in_loop()) return;
     const std::lock_guard lock(join_mutex_);
@@ -100,9 +101,12 @@ class PoolCore final : public detail::ExecutorCore {
 
 core::OnDeath policy_of(OnWorkerDeath policy) {
   switch (policy) {
-    case OnWorkerDeath::fail_task: return core::OnDeath::fail_task;
-    case OnWorkerDeath::retry: return core::OnDeath::retry;
-    case OnWorkerDeath::break_pool: return core::OnDeath::break_pool;
+    case OnWorkerDeath::fail_task:
+      return core::OnDeath::fail_task;
+    case OnWorkerDeath::retry:
+      return core::OnDeath::retry;
+    case OnWorkerDeath::break_pool:
+      return core::OnDeath::break_pool;
   }
   return core::OnDeath::fail_task;
 }
@@ -111,12 +115,14 @@ void check(const PoolOptions& options) {
   const auto refuse = [](const char* field, long long value) {
     throw std::invalid_argument(std::string(field) + " must not be " + std::to_string(value));
   };
-  if (options.max_workers < 0 || options.max_workers > 100'000) refuse("max_workers", options.max_workers);
+  if (options.max_workers < 0 || options.max_workers > 100'000)
+    refuse("max_workers", options.max_workers);
   if (options.max_attempts < 1) refuse("max_attempts", options.max_attempts);
   if (options.max_running < 0) refuse("max_running", options.max_running);
   if (options.flush_after < duration::zero()) refuse("flush_after", options.flush_after.count());
   if (detail::role() == detail::Role::unknown)
-    throw std::logic_error("ProcessPoolExecutor: call flagship::init(argc, argv); in the first line of main");
+    throw std::logic_error(
+        "ProcessPoolExecutor: call flagship::init(argc, argv); in the first line of main");
 }
 
 std::string next_pool_name() {
@@ -127,14 +133,17 @@ std::string next_pool_name() {
 std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   check(options);
   pool::LoopSettings settings;
-  settings.scheduler.max_workers = static_cast<std::uint32_t>(options.max_workers > 0 ? options.max_workers : usable_cpus());
+  settings.scheduler.max_workers =
+      static_cast<std::uint32_t>(options.max_workers > 0 ? options.max_workers : usable_cpus());
   settings.scheduler.concurrency = static_cast<std::uint32_t>(options.max_running);
   settings.scheduler.on_death = policy_of(options.on_worker_death);
   settings.scheduler.max_attempts = options.max_attempts;
   settings.scheduler.eager = options.eager;
   settings.max_message_bytes = options.max_message_bytes;
-  if (!options.worker_executable.empty()) settings.worker_program = "'" + options.worker_executable + "'";
+  if (!options.worker_executable.empty())
+    settings.worker_program = "'" + options.worker_executable + "'";
   settings.flush_after = std::chrono::duration_cast<std::chrono::microseconds>(options.flush_after);
+  settings.initializer = options.initializer;
   pool::FleetSettings fleet;
   fleet.pool_name = options.name.empty() ? next_pool_name() : options.name;
   fleet.worker_executable = options.worker_executable;
@@ -146,6 +155,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
 
 }  // namespace
 
-ProcessPoolExecutor::ProcessPoolExecutor(PoolOptions options) : OwningExecutor(make_pool(options)) {}
+ProcessPoolExecutor::ProcessPoolExecutor(PoolOptions options)
+    : OwningExecutor(make_pool(options)) {}
 
 }  // namespace flagship

@@ -17,8 +17,8 @@ int affinity() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-// "max 100000" or "50000 100000": microseconds in each period. Only the own group is asked: in a container it is the
-// root of what can be seen.
+// "max 100000" or "50000 100000": microseconds in each period. Only the own group is asked: in a
+// container it is the root of what can be seen.
 double cgroup_cpus() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   std::string quota;

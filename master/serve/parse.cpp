@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <charconv>
-#include <cmath>
-#include <optional>
 #include <stdexcept>
 #include <string_view>
 
+#include "common/units.hpp"
 #include "master/serve/server.hpp"
 
 namespace flagship::serve {
@@ -12,31 +11,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr double kLongest = 24 * 60 * 60 * 1000.0;
-
 std::invalid_argument unusable(std::string_view what, const std::string& text,
                                std::string_view why) {
   return std::invalid_argument(std::string(what) + " \"" + text + "\" " + std::string(why));
 }
 
-std::optional<double> milliseconds_in(std::string_view unit) {
-  if (unit == "ms") return 1;
-  if (unit == "s" || unit.empty()) return 1000;
-  if (unit == "m") return 60 * 1000;
-  return std::nullopt;
-}
-
-milliseconds parse_duration(std::string_view part, const std::string& whole) {
-  double number = 0;
-  const char* end = part.data() + part.size();
-  const auto [rest, error] = std::from_chars(part.data(), end, number, std::chars_format::fixed);
-  const auto unit = milliseconds_in({rest, static_cast<std::size_t>(end - rest)});
-  if (error != std::errc() || !unit || !std::isfinite(number)) {
-    throw unusable("The delay", whole, "is not like 0.5..5, 1, 500ms..2s or 1m.");
-  }
-  if (std::signbit(number)) throw unusable("The delay", whole, "is negative.");
-  if (number * *unit > kLongest) throw unusable("The delay", whole, "is longer than a day.");
-  return milliseconds(std::llround(number * *unit));
+milliseconds parse_part(std::string_view part, const std::string& whole) {
+  const auto time = flagship::parse_duration(part);
+  if (!time) throw unusable("The delay", whole, "is not like 0.5..5, 1, 500ms..2s or 1m.");
+  return *time;
 }
 
 int parse_status(std::string_view code, const std::string& whole) {
@@ -64,9 +47,9 @@ std::vector<int> parse_statuses(std::string_view codes, const std::string& whole
 void parse_delay(const std::string& text, Options& options) {
   const std::string_view all = text;
   const std::size_t dots = all.find("..");
-  const milliseconds min = parse_duration(all.substr(0, dots), text);
+  const milliseconds min = parse_part(all.substr(0, dots), text);
   const milliseconds max =
-      dots == std::string_view::npos ? min : parse_duration(all.substr(dots + 2), text);
+      dots == std::string_view::npos ? min : parse_part(all.substr(dots + 2), text);
   if (min > max) throw unusable("The delay", text, "begins with the longer time.");
   options.delay_min = min;
   options.delay_max = max;

@@ -18,17 +18,19 @@ struct Fault {
 };
 
 struct Options {
-  std::uint16_t port = 0;                  // 0: any free one
-  std::chrono::milliseconds delay_min{0};  // each answer waits a uniformly random time in [min, max], 404s too
+  std::uint16_t port = 0;  // 0: any free one
+  std::chrono::milliseconds delay_min{
+      0};  // each answer waits a uniformly random time in [min, max], 404s too
   std::chrono::milliseconds delay_max{0};
-  double error_rate = 0;                   // share of requests that get the fault, 0 to 1
-  Fault fault;                             // none while error_rate > 0: status 418
-  std::filesystem::path root;              // empty: where Debian's famfamfam-flag-gif puts its flags
+  double error_rate = 0;       // share of requests that get the fault, 0 to 1
+  Fault fault;                 // none while error_rate > 0: status 418
+  std::filesystem::path root;  // empty: where Debian's famfamfam-flag-gif puts its flags
 };
 
-/// The practice server: flags at /flags/CC/CC.gif over HTTP/1.1 on 127.0.0.1, delayed and failing as asked.
-/// It runs in a thread of its own from construction to destruction, and holds thousands of delayed requests at once.
-/// Construction throws std::runtime_error with a sentence (port taken, no flags at root).
+/// The practice server: flags at /flags/CC/CC.gif over HTTP/1.1 on 127.0.0.1, delayed and failing
+/// as asked. It runs in a thread of its own from construction to destruction, and holds thousands
+/// of delayed requests at once. Construction throws std::runtime_error with a sentence (port taken,
+/// no flags at root).
 class Server {
  public:
   explicit Server(const Options& options);

@@ -7,6 +7,7 @@ macro(flagship_require PACKAGE DEBIAN)
   endif()
 endmacro()
 
+option(BUILD_SHARED_LIBS "Build libflagship as a shared library" OFF)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 flagship_require(Threads libc6-dev)
 flagship_require(Protobuf "libprotobuf-dev protobuf-compiler")

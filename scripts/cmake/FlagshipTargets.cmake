@@ -3,7 +3,7 @@
 add_library(flagship_flags INTERFACE)
 target_compile_features(flagship_flags INTERFACE cxx_std_20)
 target_compile_options(flagship_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
-target_include_directories(flagship_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+target_include_directories(flagship_flags INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/generated")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(flagship_flags INTERFACE -Wthread-safety)
 endif()

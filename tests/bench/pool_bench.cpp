@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Flagship's side of the library rows of scripts/bench. usage: pool_bench p1 [--tasks N] [--workers W]
+// Flagship's side of the library rows of scripts/bench. usage: pool_bench p1 [--tasks N] [--workers
+// W]
 //                                                               pool_bench p2 [--calls N]
+//                                                               pool_bench p3 [--tasks N]
+//                                                               [--workers W] pool_bench p4
+//                                                               [--workers W]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <flagship/flagship.hpp>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -39,7 +44,8 @@ void submit_and_collect(int tasks, int workers) {
   long long sum = 0;
   for (auto& done : flagship::as_completed(futures)) sum += done.result();
   const double seconds = seconds_since(begin);
-  if (sum != static_cast<long long>(tasks) * (tasks - 1) / 2) throw std::runtime_error("wrong results");
+  if (sum != static_cast<long long>(tasks) * (tasks - 1) / 2)
+    throw std::runtime_error("wrong results");
   std::printf("tasks_per_s=%.0f\n", tasks / seconds);
 }
 
@@ -56,13 +62,45 @@ void one_at_a_time(int calls) {
   std::printf("p50_us=%.2f\n", micros[micros.size() / 2]);
 }
 
+void map_ints(int items, int workers) {
+  flagship::ProcessPoolExecutor pool({.max_workers = workers});
+  warm_up(pool, workers);
+  const auto begin = std::chrono::steady_clock::now();
+  long long sum = 0;
+  for (int y : pool.map<noop>(std::views::iota(0, items))) sum += y;
+  const double seconds = seconds_since(begin);
+  if (sum != static_cast<long long>(items) * (items - 1) / 2)
+    throw std::runtime_error("wrong results");
+  std::printf("items_per_s=%.0f\n", items / seconds);
+}
+
+void live_once(int workers) {
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    flagship::ProcessPoolExecutor pool({.max_workers = workers});
+    std::vector<flagship::Future<int>> first;
+    for (int i = 0; i < workers; ++i) first.push_back(pool.submit<noop>(i));
+    for (auto& future : first) future.result();
+  }
+  std::printf("seconds=%.5f\n", seconds_since(begin));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   flagship::init(argc, argv);
   const std::string row = argc > 1 ? argv[1] : "";
-  if (row == "p1") submit_and_collect(option(argc, argv, "--tasks", 200'000), option(argc, argv, "--workers", 2));
-  else if (row == "p2") one_at_a_time(option(argc, argv, "--calls", 2'000));
-  else return std::fprintf(stderr, "usage: pool_bench p1|p2 [--tasks N] [--workers W] [--calls N]\n"), 2;
+  if (row == "p1")
+    submit_and_collect(option(argc, argv, "--tasks", 200'000), option(argc, argv, "--workers", 2));
+  else if (row == "p2")
+    one_at_a_time(option(argc, argv, "--calls", 2'000));
+  else if (row == "p3")
+    map_ints(option(argc, argv, "--tasks", 5'000'000), option(argc, argv, "--workers", 2));
+  else if (row == "p4")
+    live_once(option(argc, argv, "--workers", 20));
+  else
+    return std::fprintf(stderr,
+                        "usage: pool_bench p1|p2|p3|p4 [--tasks N] [--workers W] [--calls N]\n"),
+           2;
   return 0;
 }

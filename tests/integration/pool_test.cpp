@@ -21,9 +21,9 @@
 #include <vector>
 
 #include "tests/support/census.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/patience.hpp"
-#include "tests/support/program.hpp"
 
 namespace {
 
@@ -1033,13 +1033,13 @@ TEST(ProcessPool, a_worker_executable_that_is_no_worker_breaks_the_pool) {
 }
 
 TEST(ProcessPool, without_init_a_pool_is_a_logic_error_that_says_what_to_add) {
-  Program program({TEST_FORGETFUL});
+  Child program({TEST_FORGETFUL});
   EXPECT_THAT(program.read_rest(), HasSubstr("flagship::init(argc, argv)"));
   EXPECT_EQ(program.wait(), 0);
 }
 
 TEST(Conformance, O08_workers_end_when_their_master_is_killed) {
-  Program program({TEST_ORPHANS});
+  Child program({TEST_ORPHANS});
   std::vector<pid_t> workers;
   for (std::string line = program.read_line(); !line.empty(); line = program.read_line())
     workers.push_back(std::stoi(line));

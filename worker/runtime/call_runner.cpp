@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "common/type_name.hpp"
 #include "common/wire/raised.hpp"
 #include "flagship/task.hpp"
 
@@ -18,7 +19,8 @@ std::chrono::nanoseconds duration_of(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
 
-/// CPU time since the last sample. Short calls in between are not worth one: a sample costs more than they do.
+/// CPU time since the last sample. Short calls in between are not worth one: a sample costs more
+/// than they do.
 class CpuMeter {
  public:
   CpuMeter() { getrusage(RUSAGE_SELF, &last_); }
@@ -48,15 +50,38 @@ class CallRunner {
         session_.flush();
         session_.receive(true);
       }
+      if (const auto call = session_.take_initializer(); call && !initialize(*call)) return;
       run_message();
     }
     session_.flush();
   }
 
  private:
+  /// False when it threw, which was said: this worker is no use.
+  bool initialize(const wire::AssignedCall& call) {
+    const wire::CallEnding ending = invoke(call);
+    if (ending == wire::CallEnding::returned) return true;
+    const std::string why = ending == wire::CallEnding::unknown_function
+                                ? "it is not in the worker's executable"
+                                : "it threw " + describe_packed(result_);
+    session_.say_bye("the initializer failed: " + why);
+    return false;
+  }
+
+  static std::string describe_packed(const std::string& packed) {
+    try {
+      std::rethrow_exception(wire::unpack_exception(packed));
+    } catch (const RemoteError& error) {
+      return error.what();  // begins with the type
+    } catch (const std::exception& error) {
+      return detail::current_exception_type_name() + ": " + error.what();
+    }
+  }
+
   void run_message() {
     last_ = Clock::now();
-    // Half of what came together is enough to go home together: the supervisor can refill while the rest runs.
+    // Half of what came together is enough to go home together: the supervisor can refill while the
+    // rest runs.
     const std::size_t enough = std::max<std::size_t>(1, session_.calls_in_message() / 2);
     while (const auto call = session_.next()) {
       if (!session_.begin(*call)) continue;
@@ -66,7 +91,6 @@ class CallRunner {
   }
 
   void run_one(const wire::AssignedCall& call) {
-    result_.clear();
     const wire::CallEnding ending = invoke(call);
     const Clock::time_point now = Clock::now();
     const auto wall = now - last_;
@@ -77,6 +101,7 @@ class CallRunner {
   }
 
   wire::CallEnding invoke(const wire::AssignedCall& call) {
+    result_.clear();
     const detail::Task* const task = find(call.function);
     if (task == nullptr) return wire::CallEnding::unknown_function;
     Reader in(call.payload);

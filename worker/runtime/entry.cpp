@@ -30,7 +30,8 @@ struct Arguments {
   char** values;
 };
 
-/// Ends with its supervisor, however that ends. The signal is set first, then asked whether it came too late.
+/// Ends with its supervisor, however that ends. The signal is set first, then asked whether it came
+/// too late.
 void die_with(pid_t supervisor) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != supervisor) _exit(kBroken);
@@ -61,7 +62,8 @@ void set_title(const Arguments& arguments, const SpawnRequest& request) {
     std::fflush(nullptr);
     _exit(EXIT_SUCCESS);  // static objects are the master's to destroy, not a clone's
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "flagship: worker %d cannot go on: %s\n", static_cast<int>(getpid()), error.what());
+    std::fprintf(stderr, "flagship: worker %d cannot go on: %s\n", static_cast<int>(getpid()),
+                 error.what());
   }
   std::fflush(nullptr);
   _exit(kBroken);
@@ -76,11 +78,12 @@ bool single_threaded() {
   return threads == 1;
 }
 
-/// Like fork, but the child is the supervisor's, who can then wait for it. The C library keeps the thread's id where
-/// PR_GET_TID_ADDRESS says, and must find the child's there.
+/// Like fork, but the child is the supervisor's, who can then wait for it. The C library keeps the
+/// thread's id where PR_GET_TID_ADDRESS says, and must find the child's there.
 pid_t clone_for_supervisor() {
   int* thread_id = nullptr;
-  if (prctl(PR_GET_TID_ADDRESS, &thread_id) != 0 || thread_id == nullptr || *thread_id != getpid()) return -ENOTSUP;
+  if (prctl(PR_GET_TID_ADDRESS, &thread_id) != 0 || thread_id == nullptr || *thread_id != getpid())
+    return -ENOTSUP;
   const unsigned long flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
   const long pid = syscall(SYS_clone, flags, nullptr, nullptr, thread_id, 0);
   return pid < 0 ? -errno : static_cast<pid_t>(pid);

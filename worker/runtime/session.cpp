@@ -18,10 +18,12 @@ constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr int kByeLingerMs = 1000;
 
 zmq::message_t message_of(wire::Frame&& frame) {
-  if (frame.own.size() < wire::kOwnFrameBytes) return zmq::message_t(frame.own.data(), frame.own.size());
+  if (frame.own.size() < wire::kOwnFrameBytes)
+    return zmq::message_t(frame.own.data(), frame.own.size());
   auto* const kept = new wire::Frame(std::move(frame));
-  return zmq::message_t(kept->own.data(), kept->own.size(),
-                        [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
+  return zmq::message_t(
+      kept->own.data(), kept->own.size(),
+      [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
 }
 
 }  // namespace
@@ -63,12 +65,27 @@ bool Session::receive(bool wait) {
     frame = std::make_shared<zmq::message_t>();
   }
   switch (reader_.read(message_)) {
-    case wire::DownReader::Kind::welcome: welcome_ = reader_.welcome(); break;
-    case wire::DownReader::Kind::drain: draining_ = true; break;
-    case wire::DownReader::Kind::assign: break;
-    case wire::DownReader::Kind::malformed: throw Error("the supervisor sent a message that cannot be read");
+    case wire::DownReader::Kind::welcome:
+      welcome_ = reader_.welcome();
+      initializer_due_ = welcome_.initializer_function != 0;
+      break;
+    case wire::DownReader::Kind::drain:
+      draining_ = true;
+      break;
+    case wire::DownReader::Kind::assign:
+      break;
+    case wire::DownReader::Kind::malformed:
+      throw Error("the supervisor sent a message that cannot be read");
   }
   return true;
+}
+
+std::optional<wire::AssignedCall> Session::take_initializer() {
+  if (!std::exchange(initializer_due_, false)) return std::nullopt;
+  wire::AssignedCall call;
+  call.function = welcome_.initializer_function;
+  call.payload = welcome_.initializer;
+  return call;
 }
 
 bool Session::begin(const wire::AssignedCall& call) {
@@ -85,7 +102,8 @@ bool Session::begin(const wire::AssignedCall& call) {
 void Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
                      std::chrono::nanoseconds wall, const wire::Usage* usage) {
   if (payload.size() > request_.max_message_bytes) {
-    const SerializationError error(std::to_string(payload.size()) + " bytes are more than max_message_bytes, " +
+    const SerializationError error(std::to_string(payload.size()) +
+                                   " bytes are more than max_message_bytes, " +
                                    std::to_string(request_.max_message_bytes));
     payload = wire::pack_exception(std::make_exception_ptr(error));
     ending = wire::CallEnding::bad_result;

@@ -16,27 +16,32 @@ namespace flagship::worker {
 
 using Clock = std::chrono::steady_clock;
 
-/// A worker's conversation with its supervisor: takes assigned calls, claims them, sends their results in batches.
-/// One thread. A runner drives it; what it says of time is handed in.
+/// A worker's conversation with its supervisor: takes assigned calls, claims them, sends their
+/// results in batches. One thread. A runner drives it; what it says of time is handed in.
 class Session {
  public:
   /// Connects and says Hello.
   Session(const SpawnRequest& request, ClaimPage claims);
 
-  /// Receives one message; `wait`: blocks until one comes. False: there was none. Calls of the message before that were
-  /// not taken by `next` are lost, so take all first.
+  /// Receives one message; `wait`: blocks until one comes. False: there was none. Calls of the
+  /// message before that were not taken by `next` are lost, so take all first.
   bool receive(bool wait);
   /// The next call of the message that was received; its payload is good until the next `receive`.
   std::optional<wire::AssignedCall> next() { return reader_.next(); }
   std::size_t calls_in_message() const { return reader_.calls(); }
-  /// The supervisor wants no more of this worker: finish what was begun, flush, and return from the runner.
+  /// The call to make before the first task, once it has come and never again; nothing: none.
+  std::optional<wire::AssignedCall> take_initializer();
+  /// The supervisor wants no more of this worker: finish what was begun, flush, and return from the
+  /// runner.
   bool draining() const { return draining_; }
-  /// Readable when `receive` may have something; only edges are reported, so receive until there is none.
+  /// Readable when `receive` may have something; only edges are reported, so receive until there is
+  /// none.
   int fd() { return tasks_.get(zmq::sockopt::fd); }
   /// Calls that it may run at once.
   std::uint32_t concurrency() const { return welcome_.concurrency; }
 
-  /// True: the call is this worker's to run, now. False: it was taken back, which is reported by itself.
+  /// True: the call is this worker's to run, now. False: it was taken back, which is reported by
+  /// itself.
   bool begin(const wire::AssignedCall& call);
   /// Exactly once for each call that was begun. `payload` may be moved from.
   void finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
@@ -65,6 +70,7 @@ class Session {
   wire::Welcome welcome_;
   std::chrono::nanoseconds busy_{};
   std::optional<Clock::time_point> oldest_unsent_;
+  bool initializer_due_ = false;
   bool draining_ = false;
 };
 

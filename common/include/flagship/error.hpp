@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What can go wrong, named by what the caller does next. Exceptions are immutable; copies share their details,
-// so copying never throws and any thread may read them.
+// What can go wrong, named by what the caller does next. Exceptions are immutable; copies share
+// their details, so copying never throws and any thread may read them.
 #pragma once
 
 #include <sys/types.h>
@@ -28,7 +28,8 @@ class CancelledError : public Error {
 class TimeoutError : public Error {
  public:
   TimeoutError() : Error("the future is not done yet") {}
-  explicit TimeoutError(const std::string& what, std::size_t unfinished = 1) : Error(what), unfinished_(unfinished) {}
+  explicit TimeoutError(const std::string& what, std::size_t unfinished = 1)
+      : Error(what), unfinished_(unfinished) {}
   /// How many of the awaited futures were not done.
   std::size_t unfinished() const noexcept { return unfinished_; }
 
@@ -65,12 +66,14 @@ class UnknownTask : public Error {
   using Error::Error;
 };
 
-/// An argument or a result could not be written, read, or was too large. Only this call is affected.
+/// An argument or a result could not be written, read, or was too large. Only this call is
+/// affected.
 class SerializationError : public Error {
   using Error::Error;
 };
 
-/// The task threw something that is neither a standard exception nor registered with FLAGSHIP_EXCEPTION.
+/// The task threw something that is neither a standard exception nor registered with
+/// FLAGSHIP_EXCEPTION.
 class RemoteError : public Error {
  public:
   RemoteError(std::string type_name, const std::string& what, std::string backtrace = {});

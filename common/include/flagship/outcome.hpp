@@ -18,8 +18,9 @@ enum class State { pending, running, cancelled, finished };
 /// How a call ended. The first verdict stands; a later message never rewrites it.
 enum class Ending { returned, raised, cancelled, timed_out, worker_died };
 
-/// What is known of a call that ended. Times are running times; CPU times and RSS are taken for calls of 100 us and
-/// more and are zero otherwise. `worker` is -1 and `host` empty where no worker process was involved.
+/// What is known of a call that ended. Times are running times; CPU times and RSS are taken for
+/// calls of 100 us and more and are zero otherwise. `worker` is -1 and `host` empty where no worker
+/// process was involved.
 struct Outcome {
   Ending ending = Ending::returned;
   std::string host;

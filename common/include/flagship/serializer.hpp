@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What may travel between processes, and how it is written. Specialise `flagship::serializer<T>` for your own type:
+// What may travel between processes, and how it is written. Specialise `flagship::serializer<T>`
+// for your own type:
 //
 //   template <> struct flagship::serializer<Point> {
 //     static void write(Writer& out, const Point& p) { out.put(p.x()); out.put(p.y()); }
 //     static Point read(Reader& in) { auto x = in.get<int>(); return Point(x, in.get<int>()); }
 //   };
 //
-// Writers and readers belong to one thread at a time. Both ends are the same architecture: numbers travel as they
-// lie in memory.
+// Writers and readers belong to one thread at a time. Both ends are the same architecture: numbers
+// travel as they lie in memory.
 #pragma once
 
 #include <array>
@@ -44,7 +45,9 @@ class Writer {
  public:
   explicit Writer(std::string& buffer) : buffer_(buffer) {}
 
-  void raw(const void* data, std::size_t bytes) { buffer_.append(static_cast<const char*>(data), bytes); }
+  void raw(const void* data, std::size_t bytes) {
+    buffer_.append(static_cast<const char*>(data), bytes);
+  }
   /// A length, in one byte when small.
   void length(std::size_t n) {
     for (; n >= 0x80; n >>= 7) buffer_.push_back(static_cast<char>(n | 0x80));
@@ -61,12 +64,15 @@ class Writer {
     return buffer_.data() + old;
   }
   std::size_t size() const { return buffer_.size(); }
+  /// What was written so far.
+  std::string& buffer() { return buffer_; }
 
  private:
   std::string& buffer_;
 };
 
-/// Takes values from bytes that stay alive and unchanged meanwhile. Too few bytes: SerializationError.
+/// Takes values from bytes that stay alive and unchanged meanwhile. Too few bytes:
+/// SerializationError.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : left_(bytes) {}
@@ -87,7 +93,8 @@ class Reader {
       n |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
       if ((byte & 0x80) == 0) break;
     }
-    if (unit != 0 && n > left_.size() / unit) throw SerializationError("the payload ends too early");
+    if (unit != 0 && n > left_.size() / unit)
+      throw SerializationError("the payload ends too early");
     return static_cast<std::size_t>(n);
   }
   template <class T>
@@ -138,7 +145,8 @@ inline constexpr bool never = false;
 
 }  // namespace detail
 
-/// The serialisers of everything that travels without a line of code. Anything else does not compile, in one sentence.
+/// The serialisers of everything that travels without a line of code. Anything else does not
+/// compile, in one sentence.
 template <class T>
 struct serializer {
   static void write(Writer& out, const T& value) {
@@ -171,7 +179,8 @@ struct serializer {
       out.put(value.has_value());
       if (value) out.put(*value);
     } else if constexpr (detail::is_a<T, std::variant>) {
-      if (value.valueless_by_exception()) throw SerializationError("a variant without a value cannot travel");
+      if (value.valueless_by_exception())
+        throw SerializationError("a variant without a value cannot travel");
       out.length(value.index());
       std::visit([&](const auto& item) { out.put(item); }, value);
     } else if constexpr (std::is_same_v<T, std::monostate>) {
@@ -181,7 +190,8 @@ struct serializer {
       detail::tie(value, [&](const auto&... member) { (out.put(member), ...); });
     } else {
       static_assert(detail::never<T>,
-                    "flagship: this type cannot travel between processes; specialise flagship::serializer<T> for it");
+                    "flagship: this type cannot travel between processes; specialise "
+                    "flagship::serializer<T> for it");
     }
   }
 
@@ -195,7 +205,8 @@ struct serializer {
     } else if constexpr (detail::protobuf_message<T>) {
       const std::string_view bytes = in.raw(in.length());
       T value;
-      if (bytes.size() > 0x7FFFFFFF || !value.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+      if (bytes.size() > 0x7FFFFFFF ||
+          !value.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
         throw SerializationError("the payload is not a message of its type");
       return value;
     } else if constexpr (std::is_same_v<T, std::string>) {
@@ -216,7 +227,8 @@ struct serializer {
       for (std::size_t n = in.length(); n > 0; --n) value.insert(in.get<typename T::key_type>());
       return value;
     } else if constexpr (detail::is_a<T, std::pair>) {
-      return T{in.get<std::remove_const_t<typename T::first_type>>(), in.get<typename T::second_type>()};
+      return T{in.get<std::remove_const_t<typename T::first_type>>(),
+               in.get<typename T::second_type>()};
     } else if constexpr (detail::is_a<T, std::tuple>) {
       return read_tuple(in, std::make_index_sequence<std::tuple_size_v<T>>{});
     } else if constexpr (detail::is_a<T, std::optional>) {
@@ -236,7 +248,8 @@ struct serializer {
       return value;
     } else {
       static_assert(detail::never<T>,
-                    "flagship: this type cannot travel between processes; specialise flagship::serializer<T> for it");
+                    "flagship: this type cannot travel between processes; specialise "
+                    "flagship::serializer<T> for it");
     }
   }
 
@@ -287,9 +300,12 @@ struct serializer {
   template <std::size_t... I>
   static T read_variant(Reader& in, std::size_t index, std::index_sequence<I...>) {
     std::optional<T> value;
-    ((I == index ? void(value.emplace(std::in_place_index<I>, in.get<std::variant_alternative_t<I, T>>())) : void()),
+    ((I == index
+          ? void(value.emplace(std::in_place_index<I>, in.get<std::variant_alternative_t<I, T>>()))
+          : void()),
      ...);
-    if (!value) throw SerializationError("the payload names an alternative that the variant does not have");
+    if (!value)
+      throw SerializationError("the payload names an alternative that the variant does not have");
     return *std::move(value);
   }
 };

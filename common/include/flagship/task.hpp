@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// How a function becomes callable in another process. Naming a function in `submit<F>` instantiates a wrapper for it
-// and registers that wrapper before main; FLAGSHIP_TASK gives one a name that other executables can use. A task's key
-// on the wire is looked up in the table, never jumped to. The table is written before main and read-only after it.
+// How a function becomes callable in another process. Naming a function in `submit<F>` instantiates
+// a wrapper for it and registers that wrapper before main; FLAGSHIP_TASK gives one a name that
+// other executables can use. A task's key on the wire is looked up in the table, never jumped to.
+// The table is written before main and read-only after it.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@
 
 namespace flagship::detail {
 
-/// Reads the arguments, calls, writes the result. What the call throws passes through; arguments that cannot be read
-/// throw BadArguments.
+/// Reads the arguments, calls, writes the result. What the call throws passes through; arguments
+/// that cannot be read throw BadArguments.
 using Invoke = void (*)(Reader& arguments, Writer& result);
 
 struct BadArguments {
@@ -25,9 +26,9 @@ struct BadArguments {
 
 struct Task {
   std::uint64_t key = 0;
-  std::string name;      // as futures print it
+  std::string name;  // as futures print it
   Invoke invoke = nullptr;
-  std::string where;     // of named ones: file:line
+  std::string where;  // of named ones: file:line
 };
 
 /// The key of a task that has a name; its top bit is set.
@@ -35,7 +36,8 @@ std::uint64_t key_of(std::string_view name);
 /// The key of a wrapper: its offset in its module, mixed with that module's build id.
 std::uint64_t key_of(Invoke wrapper);
 
-/// Both are called before main only. A name given twice to different functions ends the program, naming both places.
+/// Both are called before main only. A name given twice to different functions ends the program,
+/// naming both places.
 bool register_task(Invoke wrapper, std::string_view name);
 bool register_named(std::string_view name, Invoke wrapper, const char* file, int line);
 
@@ -49,8 +51,10 @@ struct Signature<R (*)(A...)> {
   using Result = R;
   using Arguments = std::tuple<std::decay_t<A>...>;
   static constexpr std::size_t arity = sizeof...(A);
-  static_assert(((!std::is_lvalue_reference_v<A> || std::is_const_v<std::remove_reference_t<A>>)&&...),
-                "flagship: a task cannot take a non-const reference; its argument is a copy in another process");
+  static_assert(((!std::is_lvalue_reference_v<A> ||
+                  std::is_const_v<std::remove_reference_t<A>>)&&...),
+                "flagship: a task cannot take a non-const reference; its argument is a copy in "
+                "another process");
 };
 template <class R, class... A>
 struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
@@ -72,17 +76,20 @@ using result_of = typename signature_of<F>::Result;
 template <auto F>
 using arguments_of = typename signature_of<F>::Arguments;
 
-template <class Arguments>
-Arguments read_arguments(Reader& in) {
+/// A part of a call's arguments; what is wrong with it is BadArguments.
+template <class T>
+T read_part(Reader& in) {
   try {
-    auto arguments = in.get<Arguments>();
-    if (in.left() > 0) throw SerializationError("more came than the task takes: are these its types?");
-    return arguments;
+    return in.get<T>();
   } catch (const std::exception& error) {
     throw BadArguments{error.what()};
   } catch (...) {
     throw BadArguments{"unknown exception"};
   }
+}
+
+inline void expect_end(const Reader& in) {
+  if (in.left() > 0) throw BadArguments{"more came than the task takes: are these its types?"};
 }
 
 /// Calls F with copies where there can be copies, so that the call can be made again.
@@ -98,7 +105,8 @@ result_of<F> call_again(arguments_of<F>& arguments) {
 
 template <auto F>
 void invoke(Reader& in, Writer& out) {
-  auto arguments = read_arguments<arguments_of<F>>(in);
+  auto arguments = read_part<arguments_of<F>>(in);
+  expect_end(in);
   if constexpr (std::is_void_v<result_of<F>>) {
     std::apply(function_pointer<F>(), std::move(arguments));
   } else {
@@ -106,10 +114,12 @@ void invoke(Reader& in, Writer& out) {
   }
 }
 
-/// The function's name as written, for printing only: it may be the same for two different functions.
+/// The function's name as written, for printing only: it may be the same for two different
+/// functions.
 template <auto F>
 std::string_view display_name() {
-  std::string_view text = __PRETTY_FUNCTION__;  // "... [with auto F = square; ...]" or "... [F = &square]"
+  std::string_view text =
+      __PRETTY_FUNCTION__;  // "... [with auto F = square; ...]" or "... [F = &square]"
   const std::size_t from = text.find("F = ");
   if (from == std::string_view::npos) return "task";
   text.remove_prefix(from + 4);
@@ -137,8 +147,9 @@ std::uint64_t task_key() {
 #define FLAGSHIP_DETAIL_JOIN2(a, b) a##b
 #define FLAGSHIP_DETAIL_JOIN(a, b) FLAGSHIP_DETAIL_JOIN2(a, b)
 
-/// FLAGSHIP_TASK("name", function) at namespace scope: gives the function a stable name for `submit_named`. A semicolon
-/// may follow.
-#define FLAGSHIP_TASK(name, ...)                                                          \
-  [[maybe_unused]] static const bool FLAGSHIP_DETAIL_JOIN(flagship_task_at_, __COUNTER__) = \
-      ::flagship::detail::register_named(name, &::flagship::detail::invoke<__VA_ARGS__>, __FILE__, __LINE__);
+/// FLAGSHIP_TASK("name", function) at namespace scope: gives the function a stable name for
+/// `submit_named`. A semicolon may follow.
+#define FLAGSHIP_TASK(name, ...)                                                                   \
+  [[maybe_unused]] static const bool FLAGSHIP_DETAIL_JOIN(flagship_task_at_, __COUNTER__) =        \
+      ::flagship::detail::register_named(name, &::flagship::detail::invoke<__VA_ARGS__>, __FILE__, \
+                                         __LINE__);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What all executors can do: one interface, so that a test or a debugger can swap one for another. Safe from any
-// thread.
+// What all executors can do: one interface, so that a test or a debugger can swap one for another.
+// Safe from any thread.
 #pragma once
 
 #include <concepts>
@@ -13,21 +13,32 @@
 
 #include "flagship/detail/call.hpp"
 #include "flagship/future.hpp"
+#include "flagship/map.hpp"
 #include "flagship/options.hpp"
 #include "flagship/task.hpp"
 
 namespace flagship {
 
+namespace detail {
+template <class... A>
+inline constexpr bool ends_in_options = false;
+template <class First, class... Rest>
+inline constexpr bool ends_in_options<First, Rest...> = ends_in_options<Rest...>;
+template <class Last>
+inline constexpr bool ends_in_options<Last> = std::is_same_v<std::remove_cvref_t<Last>, MapOptions>;
+}  // namespace detail
+
 /// The calls of an executor, or of a view of one. Not for use by itself.
 class Submitter {
  public:
-  /// Schedules F(args...) and returns its future; never waits for a busy pool; first come, first served. F is a
-  /// function or a captureless lambda. Throws ShutdownError and BrokenExecutor only.
+  /// Schedules F(args...) and returns its future; never waits for a busy pool; first come, first
+  /// served. F is a function or a captureless lambda. Throws ShutdownError and BrokenExecutor only.
   template <auto F, class... A>
   Future<detail::result_of<F>> submit(A&&... args) const {
     using R = detail::result_of<F>;
     using Arguments = detail::arguments_of<F>;
-    static_assert(sizeof...(A) == std::tuple_size_v<Arguments>, "flagship: the function takes another number of arguments");
+    static_assert(sizeof...(A) == std::tuple_size_v<Arguments>,
+                  "flagship: the function takes another number of arguments");
     const std::uint64_t key = detail::task_key<F>();
     if (core_->in_process()) {
       return local<R>(detail::display_name<F>(),
@@ -35,29 +46,51 @@ class Submitter {
                         return detail::call_again<F>(arguments);
                       });
     }
-    return remote<R>(key, detail::display_name<F>(), [&](Writer& out) { write<Arguments>(out, std::forward<A>(args)...); });
+    return remote<R>(key, detail::display_name<F>(),
+                     [&](Writer& out) { write<Arguments>(out, std::forward<A>(args)...); });
   }
 
-  /// The same for a task that FLAGSHIP_TASK named, in this executable or the worker's. Converts nothing: the types
-  /// given are the types sent. A name that no worker knows: UnknownTask in the future.
+  /// The same for a task that FLAGSHIP_TASK named, in this executable or the worker's. Converts
+  /// nothing: the types given are the types sent. A name that no worker knows: UnknownTask in the
+  /// future.
   template <class R, class... A>
   Future<R> submit_named(std::string_view name, A&&... args) const {
     if (core_->in_process()) {
       std::string payload;
       Writer out(payload);
       (out.put(static_cast<const std::decay_t<A>&>(args)), ...);
-      return local<R>(name, [task = std::string(name), payload = std::move(payload)]() -> R {
-        return detail::run_named<R>(task, payload);
-      }, true);
+      return local<R>(
+          name,
+          [task = std::string(name), payload = std::move(payload)]() -> R {
+            return detail::run_named<R>(task, payload);
+          },
+          true);
     }
-    return remote<R>(detail::key_of(name), name,
-                     [&](Writer& out) { (out.put(static_cast<const std::decay_t<A>&>(args)), ...); }, true);
+    return remote<R>(
+        detail::key_of(name), name,
+        [&](Writer& out) { (out.put(static_cast<const std::decay_t<A>&>(args)), ...); }, true);
+  }
+
+  /// F over the items of one or more input ranges, zipped, in the order of the input: see MapRange.
+  /// The last argument may be a MapOptions. Throws as `submit` does, and std::invalid_argument for
+  /// options that make no sense.
+  template <auto F, class... A>
+  auto map(A&&... arguments) const {
+    if constexpr (detail::ends_in_options<A...>) {
+      return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        auto all = std::forward_as_tuple(std::forward<A>(arguments)...);
+        return map_over<F>(std::get<sizeof...(A) - 1>(all), std::get<I>(std::move(all))...);
+      }
+      (std::make_index_sequence<sizeof...(A) - 1>{});
+    } else {
+      return map_over<F>(MapOptions{}, std::forward<A>(arguments)...);
+    }
   }
 
   /// Takes no more calls. See ShutdownOptions. May be called again, from any thread.
   void shutdown(const ShutdownOptions& options = {}) const { core_->shutdown(options); }
-  /// SIGTERM, or SIGKILL, to each worker's process group; takes no more calls. What ran ends with WorkerDied, the rest
-  /// with CancelledError. Does not wait.
+  /// SIGTERM, or SIGKILL, to each worker's process group; takes no more calls. What ran ends with
+  /// WorkerDied, the rest with CancelledError. Does not wait.
   void terminate_workers() const;
   void kill_workers() const;
   PoolStatus status() const { return core_->status(); }
@@ -72,40 +105,55 @@ class Submitter {
   CallOptions options_;
 
  private:
+  template <auto F, class... A>
+  auto map_over(const MapOptions& options, A&&... ranges) const {
+    static_assert((std::ranges::input_range<A> && ...),
+                  "flagship: map takes input ranges, and a MapOptions at the end");
+    return MapRange<F, std::views::all_t<A>...>(core_, options_, options,
+                                                std::views::all(std::forward<A>(ranges))...);
+  }
+
   template <class Arguments, class... A>
   static void write(Writer& out, A&&... args) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (write_one<std::tuple_element_t<I, Arguments>>(out, std::forward<A>(args)), ...);
-    }(std::index_sequence_for<A...>{});
+    }
+    (std::index_sequence_for<A...>{});
   }
   template <class To, class From>
   static void write_one(Writer& out, From&& value) {
     if constexpr (std::is_same_v<To, std::remove_cvref_t<From>>) {
       out.put(static_cast<const To&>(value));
     } else {
-      static_assert(std::is_convertible_v<From&&, To>, "flagship: an argument does not convert to the function's parameter");
+      static_assert(std::is_convertible_v<From&&, To>,
+                    "flagship: an argument does not convert to the function's parameter");
       out.put(static_cast<To>(std::forward<From>(value)));
     }
   }
 
   void name_state(detail::StateBase& state, std::string_view name, bool own) const {
-    if (!options_.name.empty()) state.own_name(options_.name);
-    else if (own) state.own_name(std::string(name));
+    if (!options_.name.empty())
+      state.own_name(options_.name);
+    else if (own)
+      state.own_name(std::string(name));
   }
 
   template <class R, class F>
   Future<R> local(std::string_view name, F&& function, bool own_name = false) const {
     using Call = detail::LocalCallOf<R, std::decay_t<F>>;
-    const auto call = detail::Ref<Call>::adopt(new Call(name, std::forward<F>(function), options_.retries));
+    const auto call =
+        detail::Ref<Call>::adopt(new Call(name, std::forward<F>(function), options_.retries));
     name_state(*call, name, own_name);
-    core_->submit(std::shared_ptr<detail::LocalCall>(call.get(), [kept = call](detail::LocalCall*) {}));
+    core_->submit(
+        std::shared_ptr<detail::LocalCall>(call.get(), [kept = call](detail::LocalCall*) {}));
     return Future<R>(detail::Ref<detail::StateBase>(call.get()));
   }
 
   template <class R, class WriteArguments>
   Future<R> remote(std::uint64_t function, std::string_view name, WriteArguments&& write_arguments,
                    bool own_name = false) const {
-    const auto call = detail::Ref<detail::RemoteCallOf<R>>::adopt(new detail::RemoteCallOf<R>(name));
+    const auto call =
+        detail::Ref<detail::RemoteCallOf<R>>::adopt(new detail::RemoteCallOf<R>(name));
     name_state(*call, name, own_name);
     call->function = function;
     call->priority = options_.priority;
@@ -114,7 +162,8 @@ class Submitter {
     try {
       Writer out(call->payload);
       write_arguments(out);
-      if (call->payload.size() > core_->max_message_bytes()) detail::throw_too_large("arguments", call->payload.size(), core_->max_message_bytes());
+      if (call->payload.size() > core_->max_message_bytes())
+        detail::throw_too_large("arguments", call->payload.size(), core_->max_message_bytes());
     } catch (...) {  // this call only
       call->finish(Ending::raised, std::current_exception());
       return Future<R>(detail::Ref<detail::StateBase>(call.get()));
@@ -124,8 +173,8 @@ class Submitter {
   }
 };
 
-/// An executor seen through CallOptions: `pool.with({.priority = 1}).submit<f>(x)`. Must not outlive the executor's
-/// use: it does not keep it from shutting down.
+/// An executor seen through CallOptions: `pool.with({.priority = 1}).submit<f>(x)`. Must not
+/// outlive the executor's use: it does not keep it from shutting down.
 class ExecutorView final : public Submitter {
  public:
   ExecutorView(std::shared_ptr<detail::ExecutorCore> core, CallOptions options)
@@ -137,8 +186,9 @@ class ExecutorView final : public Submitter {
 class AnyExecutor final : public Submitter {
  public:
   template <class E>
-    requires(!std::same_as<std::remove_cvref_t<E>, AnyExecutor> && std::derived_from<std::remove_cvref_t<E>, Submitter>)
-  AnyExecutor(E& executor) : Submitter(std::shared_ptr<detail::ExecutorCore>(executor.shared_core())) {}
+  requires(!std::same_as<std::remove_cvref_t<E>, AnyExecutor> &&
+           std::derived_from<std::remove_cvref_t<E>, Submitter>) AnyExecutor(E& executor)
+      : Submitter(std::shared_ptr<detail::ExecutorCore>(executor.shared_core())) {}
   ExecutorView with(CallOptions options) const { return {core_, std::move(options)}; }
 };
 
@@ -151,7 +201,8 @@ class OwningExecutor : public Submitter {
   const std::shared_ptr<detail::ExecutorCore>& shared_core() const { return core_; }
 
  protected:
-  explicit OwningExecutor(std::shared_ptr<detail::ExecutorCore> core) : Submitter(std::move(core)) {}
+  explicit OwningExecutor(std::shared_ptr<detail::ExecutorCore> core)
+      : Submitter(std::move(core)) {}
   ~OwningExecutor() { core_->shutdown({}); }
 };
 
@@ -172,12 +223,12 @@ class ThreadPoolExecutor final : public OwningExecutor {
   explicit ThreadPoolExecutor(ThreadPoolOptions options = {});
 };
 
-/// Runs calls in worker processes: isolated, and on all CPUs. A worker's death costs the call that it ran, never the
-/// pool. `flagship::init` must have been called in main.
+/// Runs calls in worker processes: isolated, and on all CPUs. A worker's death costs the call that
+/// it ran, never the pool. `flagship::init` must have been called in main.
 class ProcessPoolExecutor final : public OwningExecutor {
  public:
-  /// std::invalid_argument for a negative number and the like; std::logic_error without `flagship::init`; BrokenProcessPool
-  /// when there are too few descriptors for its workers.
+  /// std::invalid_argument for a negative number and the like; std::logic_error without
+  /// `flagship::init`; BrokenProcessPool when there are too few descriptors for its workers.
   explicit ProcessPoolExecutor(PoolOptions options = {});
 };
 

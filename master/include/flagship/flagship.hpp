@@ -6,6 +6,8 @@
 #include "flagship/executor.hpp"
 #include "flagship/future.hpp"
 #include "flagship/init.hpp"
+#include "flagship/initializer.hpp"
+#include "flagship/map.hpp"
 #include "flagship/options.hpp"
 #include "flagship/outcome.hpp"
 #include "flagship/serializer.hpp"

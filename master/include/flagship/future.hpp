@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Futures and promises, with the semantics of Python's concurrent.futures. A future is a copyable handle to shared
-// state: safe from any thread, outlives its executor, and letting go of it neither cancels nor waits.
+// Futures and promises, with the semantics of Python's concurrent.futures. A future is a copyable
+// handle to shared state: safe from any thread, outlives its executor, and letting go of it neither
+// cancels nor waits.
 //
 //   flagship::Future<int> f = pool.submit<square>(7);
 //   f.add_done_callback([](flagship::Future<int> done) { std::cout << done << '\n'; });
@@ -40,7 +41,9 @@ template <class T>
 std::string type_name_of() {
   if constexpr (std::is_void_v<T>) {
     return "void";
-  } else if constexpr (requires(const T& message) { { message.GetTypeName() } -> std::convertible_to<std::string>; }) {
+  } else if constexpr (requires(const T& message) {
+                         { message.GetTypeName() } -> std::convertible_to<std::string>;
+                       }) {
     return T().GetTypeName();
   } else {
     return readable_type(typeid(T).name());
@@ -71,7 +74,8 @@ void print(std::ostream& out, const StateBase& state);
 
 }  // namespace detail
 
-/// What every future can do, whatever it holds. Not for use by itself: Future<T> and AnyFuture are it.
+/// What every future can do, whatever it holds. Not for use by itself: Future<T> and AnyFuture are
+/// it.
 class FutureBase {
  public:
   /// Unique in this process.
@@ -83,11 +87,12 @@ class FutureBase {
   bool running() const { return state() == State::running; }
   bool cancelled() const { return state_->phase() == detail::Phase::cancelled; }
 
-  /// True if the call will never run, also when it was cancelled before; false when it runs or has finished. A call
-  /// that a worker holds and has not begun is taken back.
+  /// True if the call will never run, also when it was cancelled before; false when it runs or has
+  /// finished. A call that a worker holds and has not begun is taken back.
   bool cancel() { return state_->cancel(); }
 
-  /// Waits; null when the call returned, else what it threw. Throws CancelledError, never the call's own.
+  /// Waits; null when the call returned, else what it threw. Throws CancelledError, never the
+  /// call's own.
   std::exception_ptr exception() const { return detail::wait_for_error(*state_, {}); }
   /// The same within a time, counted from now; TimeoutError when it is up.
   std::exception_ptr exception(duration timeout) const {
@@ -97,7 +102,9 @@ class FutureBase {
   /// Nothing yet, or how it ended: no exception, no wait.
   std::optional<Outcome> try_outcome() const { return detail::outcome_of(*state_); }
 
-  friend bool operator==(const FutureBase& a, const FutureBase& b) { return a.state_.get() == b.state_.get(); }
+  friend bool operator==(const FutureBase& a, const FutureBase& b) {
+    return a.state_.get() == b.state_.get();
+  }
   friend std::ostream& operator<<(std::ostream& out, const FutureBase& future) {
     detail::print(out, *future.state_);
     return out;
@@ -137,25 +144,32 @@ class Future : public FutureBase {
   using value_type = T;
   explicit Future(detail::Ref<detail::StateBase> state) : FutureBase(std::move(state)) {}
 
-  /// Waits for the value; every time the same one. Rethrows what the call threw; CancelledError when it was cancelled.
+  /// Waits for the value; every time the same one. Rethrows what the call threw; CancelledError
+  /// when it was cancelled.
   decltype(auto) result() const& { return value_within({}); }
   /// TimeoutError when the time, counted from now, is up; the call goes on.
-  decltype(auto) result(duration timeout) const& { return value_within(detail::deadline_in(timeout)); }
+  decltype(auto) result(duration timeout) const& {
+    return value_within(detail::deadline_in(timeout));
+  }
   /// From a temporary: by value.
   T result() && { return taken_within({}); }
   T result(duration timeout) && { return taken_within(detail::deadline_in(timeout)); }
 
-  /// `function(Future<T>)` runs once, in the order added, in the thread that completes the future, outside all locks;
-  /// at once, in this thread, when it is done already. What it throws is logged and dropped.
+  /// `function(Future<T>)` runs once, in the order added, in the thread that completes the future,
+  /// outside all locks; at once, in this thread, when it is done already. What it throws is logged
+  /// and dropped.
   template <class F>
   void add_done_callback(F&& function) {
-    state_->add_callback(detail::make_callback<Future>(detail::Callback::When::done, std::forward<F>(function)));
+    state_->add_callback(
+        detail::make_callback<Future>(detail::Callback::When::done, std::forward<F>(function)));
   }
-  /// Likewise when a worker has begun the call; never when it ends without having been seen running. A pool of
-  /// processes reports beginnings of calls made `with(CallOptions{.notify_running = true})`.
+  /// Likewise when a worker has begun the call; never when it ends without having been seen
+  /// running. A pool of processes reports beginnings of calls made
+  /// `with(CallOptions{.notify_running = true})`.
   template <class F>
   void add_running_callback(F&& function) {
-    state_->add_callback(detail::make_callback<Future>(detail::Callback::When::running, std::forward<F>(function)));
+    state_->add_callback(
+        detail::make_callback<Future>(detail::Callback::When::running, std::forward<F>(function)));
   }
 
   /// `co_await future` resumes with `result()`, in the thread that completes it.
@@ -183,7 +197,8 @@ class Future : public FutureBase {
   T taken_within(detail::Deadline deadline) {
     detail::wait_for_value(*state_, deadline);
     if constexpr (!std::is_void_v<T>) {
-      auto& slot = *const_cast<detail::Slot<T>*>(static_cast<const detail::Slot<T>*>(state_->value()));
+      auto& slot =
+          *const_cast<detail::Slot<T>*>(static_cast<const detail::Slot<T>*>(state_->value()));
       if constexpr (std::is_copy_constructible_v<T>) {
         if (!state_->unique()) return *slot;  // somebody else may read it yet
       }
@@ -196,17 +211,19 @@ class Future : public FutureBase {
 class AnyFuture : public FutureBase {
  public:
   template <class T>
-  AnyFuture(const Future<T>& future) : FutureBase(detail::Ref<detail::StateBase>(&future.shared_state())) {}
+  AnyFuture(const Future<T>& future)
+      : FutureBase(detail::Ref<detail::StateBase>(&future.shared_state())) {}
   explicit AnyFuture(detail::Ref<detail::StateBase> state) : FutureBase(std::move(state)) {}
 
   template <class F>
   void add_done_callback(F&& function) {
-    state_->add_callback(detail::make_callback<AnyFuture>(detail::Callback::When::done, std::forward<F>(function)));
+    state_->add_callback(
+        detail::make_callback<AnyFuture>(detail::Callback::When::done, std::forward<F>(function)));
   }
 };
 
-/// The producing end of a future: for tests, and for authors of executors. One producer at a time; movable. Let go of
-/// without a result, its future ends with BrokenPromise.
+/// The producing end of a future: for tests, and for authors of executors. One producer at a time;
+/// movable. Let go of without a result, its future ends with BrokenPromise.
 template <class T>
 class Promise {
  public:
@@ -218,13 +235,14 @@ class Promise {
     return *this;
   }
   ~Promise() {
-    if (state_ && !state_->done()) state_->finish(Ending::raised, std::make_exception_ptr(BrokenPromise()));
+    if (state_ && !state_->done())
+      state_->finish(Ending::raised, std::make_exception_ptr(BrokenPromise()));
   }
 
   Future<T> future() const { return Future<T>(state_); }
 
-  /// True: the call may run, and the future is running now. False: it was cancelled, and must not run. On any other
-  /// state InvalidStateError.
+  /// True: the call may run, and the future is running now. False: it was cancelled, and must not
+  /// run. On any other state InvalidStateError.
   bool set_running_or_notify_cancel() { return state_->start_running(); }
 
   /// InvalidStateError when the future is done; the first result stands.
@@ -241,8 +259,7 @@ class Promise {
     if (!state_->finish(Ending::raised, std::move(error))) detail::throw_invalid_state(*state_);
   }
   template <class E>
-    requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>)
-  void set_exception(E&& error) {
+  requires(!std::is_same_v<std::decay_t<E>, std::exception_ptr>) void set_exception(E&& error) {
     set_exception(std::make_exception_ptr(std::forward<E>(error)));
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How pools and calls are set up, and what a pool says of itself. Values; every field has a default.
+// How pools and calls are set up, and what a pool says of itself. Values; every field has a
+// default.
 #pragma once
 
 #include <sys/types.h>
@@ -9,41 +10,52 @@
 #include <string>
 #include <vector>
 
+#include "flagship/initializer.hpp"
 #include "flagship/outcome.hpp"
 
 namespace flagship {
 
-/// What the death of a worker means for the call that it was running. fail_task: it ends with WorkerDied, since a call
-/// begins at most once. retry: it goes to another worker, until it has begun `max_attempts` times. break_pool: every
-/// call of the pool fails, as in Python.
+/// What the death of a worker means for the call that it was running. fail_task: it ends with
+/// WorkerDied, since a call begins at most once. retry: it goes to another worker, until it has
+/// begun `max_attempts` times. break_pool: every call of the pool fails, as in Python.
 enum class OnWorkerDeath { fail_task, retry, break_pool };
 
 struct PoolOptions {
-  int max_workers = 0;              // 0: the CPUs this process may use (affinity and cgroup quota)
-  bool eager = false;               // true: start all workers at once, not when work needs them
+  int max_workers = 0;  // 0: the CPUs this process may use (affinity and cgroup quota)
+  bool eager = false;   // true: start all workers at once, not when work needs them
   OnWorkerDeath on_worker_death = OnWorkerDeath::fail_task;
-  int max_attempts = 3;             // with retry
+  int max_attempts = 3;                                    // with retry
   std::size_t max_message_bytes = std::size_t{256} << 20;  // of one call's arguments, or result
-  std::string worker_executable{};   // empty: this executable
+  Initializer initializer{};        // flagship::initializer<fn>(args...); a throw breaks the pool
+  std::string worker_executable{};  // empty: this executable
   std::string name{};               // of the pool, for ps; empty: pool-1, pool-2, ...
-  int max_running = 0;              // calls that run at once over all workers, for worker programs that overlap calls;
-                                    // 0: one in each worker
-  duration flush_after = std::chrono::milliseconds(5);  // how long a busy worker may keep a result to itself
+  int max_running = 0;  // calls that run at once over all workers, for worker programs that overlap
+                        // calls; 0: one in each worker
+  duration flush_after =
+      std::chrono::milliseconds(5);  // how long a busy worker may keep a result to itself
 };
 
 /// For `with`: how some calls differ from others.
 struct CallOptions {
   std::optional<duration> timeout{};  // of running time
-  int retries = 0;                  // more attempts after it threw
-  int priority = 0;                 // higher goes first
-  std::string name{};               // what it prints as; empty: the function's name
-  bool notify_running = false;      // running callbacks are run as soon as a worker has begun it
+  int retries = 0;                    // more attempts after it threw
+  int priority = 0;                   // higher goes first
+  std::string name{};                 // what it prints as; empty: the function's name
+  bool notify_running = false;        // running callbacks are run as soon as a worker has begun it
+};
+
+/// For `map`.
+struct MapOptions {
+  std::optional<duration> timeout{};  // from the call of `map`
+  std::size_t chunksize =
+      0;  // items in a task; 0: grows while they are short. Threads always take one
+  std::size_t buffersize = 0;  // items submitted and not taken, at most; 0: bounded by itself
 };
 
 struct ShutdownOptions {
-  bool wait = true;                 // return only after all calls have ended and all workers are gone
-  bool cancel_futures = false;      // cancel what has not begun
-  std::optional<duration> deadline{};// then what still runs is stopped: SIGTERM, a grace, SIGKILL
+  bool wait = true;             // return only after all calls have ended and all workers are gone
+  bool cancel_futures = false;  // cancel what has not begun
+  std::optional<duration> deadline{};  // then what still runs is stopped: SIGTERM, a grace, SIGKILL
 };
 
 enum class WorkerState { starting, idle, busy, stopping };
@@ -53,15 +65,15 @@ struct WorkerStatus {
   pid_t pid = 0;
   std::string host;
   WorkerState state = WorkerState::starting;
-  std::size_t held = 0;             // calls handed over and not ended
+  std::size_t held = 0;  // calls handed over and not ended
 };
 
 struct PoolStatus {
   std::vector<WorkerStatus> workers;
-  std::size_t queued = 0;           // accepted, not handed over
-  std::size_t held = 0;             // handed over, not ended
-  std::size_t running = 0;          // of these, begun
-  std::size_t deaths = 0;           // workers that ended without being asked to
+  std::size_t queued = 0;   // accepted, not handed over
+  std::size_t held = 0;     // handed over, not ended
+  std::size_t running = 0;  // of these, begun
+  std::size_t deaths = 0;   // workers that ended without being asked to
 };
 
 /// The CPUs that this process may use: its affinity, cut by its cgroup's quota. At least 1.

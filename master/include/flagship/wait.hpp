@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Waiting for many futures, of one executor or of several. A cancelled future counts as complete everywhere.
+// Waiting for many futures, of one executor or of several. A cancelled future counts as complete
+// everywhere.
 #pragma once
 
 #include <deque>
@@ -28,7 +29,6 @@ using WaitResult = BasicWaitResult<Future<T>>;
 
 namespace detail {
 
-
 /// Tells which states come a second time, at no cost for those that only one asks about.
 class Seen {
  public:
@@ -44,7 +44,8 @@ class Seen {
 
 }  // namespace detail
 
-/// What `as_completed` returns: an input range that yields each future once, as it completes. One thread at a time.
+/// What `as_completed` returns: an input range that yields each future once, as it completes. One
+/// thread at a time.
 template <class F>
 class AsCompleted {
  public:
@@ -73,7 +74,8 @@ class AsCompleted {
     queue_.add(watch, detail::Ref<detail::StateBase>(&future.shared_state()));
   }
 
-  /// The next one to complete; nothing when none is left, when the deadline passed, or after `interrupt`.
+  /// The next one to complete; nothing when none is left, when the deadline passed, or after
+  /// `interrupt`.
   std::optional<F> next_before(detail::Deadline deadline) {
     if (unfinished_ == 0) return std::nullopt;
     detail::Watch* const watch = queue_.take(deadline);
@@ -84,7 +86,9 @@ class AsCompleted {
     free_.push_back(watch);
     return future;
   }
-  /// From any thread: ends a wait in `next_before`.
+  /// Waits although nothing is unfinished, until the deadline or `interrupt`.
+  void sleep_until(detail::Deadline deadline) { queue_.take(deadline); }
+  /// From any thread: ends a wait in `next_before` or `sleep_until`, or the next one.
   void interrupt() { queue_.interrupt(); }
   std::size_t unfinished() const { return unfinished_; }
 
@@ -119,8 +123,9 @@ class AsCompleted {
     if (unfinished_ == 0) return;
     current_ = next_before(deadline_);
     if (!current_)
-      throw TimeoutError(std::to_string(unfinished_) + " (of " + std::to_string(total_) + ") futures unfinished",
-                         unfinished_);
+      throw TimeoutError(
+          std::to_string(unfinished_) + " (of " + std::to_string(total_) + ") futures unfinished",
+          unfinished_);
   }
 
   detail::CompletionQueue queue_;
@@ -133,27 +138,34 @@ class AsCompleted {
   std::size_t unfinished_ = 0;
 };
 
-/// Yields the futures of `futures` as they complete, those that are complete already first, each once. `timeout`
-/// counts from this call; when it is up, the iteration throws TimeoutError "N (of M) futures unfinished".
+/// Yields the futures of `futures` as they complete, those that are complete already first, each
+/// once. `timeout` counts from this call; when it is up, the iteration throws TimeoutError "N (of
+/// M) futures unfinished".
 template <std::ranges::input_range R>
 auto as_completed(R&& futures, std::optional<duration> timeout = {}) {
-  return AsCompleted<std::remove_cvref_t<std::ranges::range_reference_t<R>>>(std::forward<R>(futures), timeout);
+  return AsCompleted<std::remove_cvref_t<std::ranges::range_reference_t<R>>>(
+      std::forward<R>(futures), timeout);
 }
 
-/// Waits for the futures of `futures`, and says which are done and which are not. Never throws for time.
+/// Waits for the futures of `futures`, and says which are done and which are not. Never throws for
+/// time.
 template <std::ranges::input_range R>
-auto wait(R&& futures, std::optional<duration> timeout = {}, ReturnWhen when = ReturnWhen::all_completed) {
+auto wait(R&& futures, std::optional<duration> timeout = {},
+          ReturnWhen when = ReturnWhen::all_completed) {
   using F = std::remove_cvref_t<std::ranges::range_reference_t<R>>;
   const detail::Deadline deadline = timeout ? detail::deadline_in(*timeout) : detail::Deadline();
   BasicWaitResult<F> result;
   for (auto&& future : futures) result.not_done.insert(future);
 
-  const auto failed = [](const F& future) { return future.done() && !future.cancelled() && future.shared_state().error(); };
+  const auto failed = [](const F& future) {
+    return future.done() && !future.cancelled() && future.shared_state().error();
+  };
   bool enough = false;
   const auto account = [&](const F& future) {
     result.done.insert(future);
     result.not_done.erase(future);
-    enough = enough || when == ReturnWhen::first_completed || (when == ReturnWhen::first_exception && failed(future));
+    enough = enough || when == ReturnWhen::first_completed ||
+             (when == ReturnWhen::first_exception && failed(future));
   };
   std::vector<F> waiting(result.not_done.begin(), result.not_done.end());
   for (const F& future : waiting)
@@ -166,7 +178,9 @@ auto wait(R&& futures, std::optional<duration> timeout = {}, ReturnWhen when = R
     if (!next) break;
     account(*next);
   }
-  while (const std::optional<F> next = completions.unfinished() > 0 ? completions.next_before(detail::Clock::now()) : std::nullopt)
+  while (const std::optional<F> next = completions.unfinished() > 0
+                                           ? completions.next_before(detail::Clock::now())
+                                           : std::nullopt)
     account(*next);
   return result;
 }

@@ -11,16 +11,20 @@ void Scheduler::handle(const Event& event, Time now, Commands& out) {
   std::visit([&](const auto& what) { on(what, now, out); }, event);
 }
 
-// ---- tasks ---------------------------------------------------------------------------------------
+// ---- tasks
+// ---------------------------------------------------------------------------------------
 
 void Scheduler::on(const TasksArrived& event, Time now, Commands& out) {
   for (const NewTask& task : event.tasks) {
     TaskRecord& record = tasks_.add(task.task);
     record.priority = task.priority;
     record.retries = task.retries;
-    if (broken_) end(task.task, Why::broken, out);
-    else if (terminating_) end(task.task, Why::cancelled, out);
-    else tasks_.enqueue(task.task);
+    if (broken_)
+      end(task.task, Why::broken, out);
+    else if (terminating_)
+      end(task.task, Why::cancelled, out);
+    else
+      tasks_.enqueue(task.task);
   }
   proceed(now, out);
 }
@@ -32,7 +36,8 @@ void Scheduler::on(const TaskCancelled& event, Time now, Commands& out) {
     tasks_.unqueue(event.task);
   } else {
     Worker& worker = workers_[record.worker];
-    if (!event.unsent) worker.taken_back.emplace(make_ticket(event.task, record.stamp), record.place);
+    if (!event.unsent)
+      worker.taken_back.emplace(make_ticket(event.task, record.stamp), record.place);
     release(worker, record);
     if (event.unsent) workers_.free_place(worker, record.place);
     workers_.refresh(record.worker);
@@ -64,7 +69,8 @@ void Scheduler::on(const ResultsArrived& event, Time now, Commands& out) {
   for (std::uint32_t i = 0; i < event.tickets.size(); ++i)
     accept(*worker, event.tickets[i], event.how.empty() ? How::returned : event.how[i], i, out);
   if (!event.tickets.empty()) {
-    const double mean = static_cast<double>(event.busy.count()) / static_cast<double>(event.tickets.size());
+    const double mean =
+        static_cast<double>(event.busy.count()) / static_cast<double>(event.tickets.size());
     // Longer at once, shorter by and by: a worker must not sit on tasks that others could run.
     worker->mean_ns = mean > worker->mean_ns ? mean : (worker->mean_ns + mean) / 2;
     worker->fruitful = true;
@@ -105,7 +111,8 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
 // Tickets of an earlier handing over are not.
 bool Scheduler::is_held(Ticket ticket) const {
   const TaskId task = task_of(ticket);
-  return tasks_.known(task) && tasks_[task].where == Where::held && tasks_[task].stamp == stamp_of(ticket);
+  return tasks_.known(task) && tasks_[task].where == Where::held &&
+         tasks_[task].stamp == stamp_of(ticket);
 }
 
 // The task is no longer the worker's; its place is another matter.
@@ -117,11 +124,13 @@ void Scheduler::release(Worker& worker, TaskRecord& record) {
 
 void Scheduler::end(TaskId task, Why why, Commands& out) {
   const TaskRecord& record = tasks_[task];
-  out.ends.push_back({task, why, record.worker, 0, record.begun + (why == Why::worker_died ? 0u : 1u)});
+  out.ends.push_back(
+      {task, why, record.worker, 0, record.begun + (why == Why::worker_died ? 0u : 1u)});
   tasks_.forget(task);
 }
 
-// ---- workers -------------------------------------------------------------------------------------
+// ---- workers
+// -------------------------------------------------------------------------------------
 
 void Scheduler::on(const WorkerReady& event, Time now, Commands& out) {
   Worker* const worker = workers_.find(event.worker);
@@ -135,8 +144,10 @@ void Scheduler::on(const WorkerReady& event, Time now, Commands& out) {
 void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
   Worker* const worker = workers_.find(event.worker);
   if (worker == nullptr) return;
-  const bool lasted = worker->life != Life::starting && now - worker->ready_at >= settings_.fruitful_after;
-  const bool fruitful = worker->fruitful || lasted || !event.begun.empty() || worker->life == Life::draining;
+  const bool lasted =
+      worker->life != Life::starting && now - worker->ready_at >= settings_.fruitful_after;
+  const bool fruitful =
+      worker->fruitful || lasted || !event.begun.empty() || worker->life == Life::draining;
   const std::vector<Ticket> held = workers_.held_by(*worker);
   bury(event.worker, *worker, fruitful, event.cause, now, out);
   if (settings_.on_death == OnDeath::break_pool && !stopping_ && !broken_) {
@@ -158,7 +169,8 @@ void Scheduler::lose_task(Ticket ticket, bool begun, Commands& out) {
   TaskRecord& record = tasks_[task];
   record.where = Where::nowhere;
   if (begun) ++record.begun;
-  if (begun && (settings_.on_death != OnDeath::retry || record.begun >= settings_.max_attempts || terminating_))
+  if (begun && (settings_.on_death != OnDeath::retry || record.begun >= settings_.max_attempts ||
+                terminating_))
     return end(task, Why::worker_died, out);
   requeue_first(task, out);
 }
@@ -171,12 +183,14 @@ void Scheduler::requeue_first(TaskId task, Commands& out) {
 }
 
 void Scheduler::on(const StartFailed& event, Time now, Commands& out) {
-  if (Worker* const worker = workers_.find(event.worker)) bury(event.worker, *worker, false, event.cause, now, out);
+  if (Worker* const worker = workers_.find(event.worker))
+    bury(event.worker, *worker, false, event.cause, now, out);
   proceed(now, out);
 }
 
 // The process is over; its place backs off when it achieved nothing.
-void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause, Time now, Commands& out) {
+void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause,
+                     Time now, Commands& out) {
   held_ -= worker.held;
   worker.held = 0;
   worker.by_place.clear();
@@ -211,7 +225,8 @@ void Scheduler::break_pool(const std::string& cause, Commands& out) {
   }
 }
 
-// ---- the whole pool ------------------------------------------------------------------------------
+// ---- the whole pool
+// ------------------------------------------------------------------------------
 
 void Scheduler::on(const ShutdownAsked& event, Time now, Commands& out) {
   stopping_ = true;
@@ -267,7 +282,8 @@ void Scheduler::proceed(Time now, Commands& out) {
 void Scheduler::grow(Time now, Commands& out) {
   const std::size_t outstanding = tasks_.queued() + held_;
   const bool all = settings_.eager && !stopping_;
-  const std::size_t wanted = all ? workers_.size() : std::min<std::size_t>(outstanding, workers_.size());
+  const std::size_t wanted =
+      all ? workers_.size() : std::min<std::size_t>(outstanding, workers_.size());
   if (workers_.starting() > 0) {
     for (std::uint32_t id = 0; id < workers_.size(); ++id) {
       if (workers_[id].life != Life::backing_off || workers_[id].start_at > now) continue;
@@ -279,7 +295,8 @@ void Scheduler::grow(Time now, Commands& out) {
       }
     }
   }
-  while (workers_.live() < wanted && !workers_.vacant().empty()) start(workers_.vacant().last(), out);
+  while (workers_.live() < wanted && !workers_.vacant().empty())
+    start(workers_.vacant().last(), out);
 }
 
 void Scheduler::start(std::uint32_t id, Commands& out) {
@@ -298,17 +315,21 @@ void Scheduler::dispatch(Time now, Commands& out) {
     const bool idle = !workers_.idle().empty();
     // What workers that are coming will run is left for them.
     if (!idle && tasks_.queued() <= workers_.starting()) return;
-    const std::uint32_t id = idle ? workers_.idle().last() : workers_.partial().at(turn_++ % workers_.partial().size());
+    const std::uint32_t id =
+        idle ? workers_.idle().last() : workers_.partial().at(turn_++ % workers_.partial().size());
     const std::size_t share = (tasks_.queued() + hands - 1) / hands;
     if (hands > 1) --hands;  // each gets one share
-    give(id, static_cast<std::uint32_t>(std::min<std::size_t>(share, workers_.credit(workers_[id]))), now, out);
+    give(id,
+         static_cast<std::uint32_t>(std::min<std::size_t>(share, workers_.credit(workers_[id]))),
+         now, out);
   }
 }
 
 void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& out) {
   Worker& worker = workers_[id];
   if (worker.held == 0) worker.heard = now;
-  out.assigns.push_back({{id, worker.incarnation}, static_cast<std::uint32_t>(out.assigned.size()), count});
+  out.assigns.push_back(
+      {{id, worker.incarnation}, static_cast<std::uint32_t>(out.assigned.size()), count});
   for (std::uint32_t i = 0; i < count; ++i) {
     const TaskId task = tasks_.pop();
     TaskRecord& record = tasks_[task];
@@ -324,7 +345,8 @@ void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& 
   workers_.refresh(id);
 }
 
-// While some are idle and the queue is empty, a worker that has been silent gives up half of what it holds ahead.
+// While some are idle and the queue is empty, a worker that has been silent gives up half of what
+// it holds ahead.
 void Scheduler::rebalance(Time now, Commands& out) {
   if (!rebalance_at_ || *rebalance_at_ > now) return;
   rebalance_at_.reset();

@@ -10,9 +10,10 @@
 
 namespace flagship::core {
 
-/// Decides what a pool does next: which worker is started, which task goes where, what a death means. Pure: it is
-/// handed events and the time, and returns commands; it knows no socket, process, thread or clock. One thread at a
-/// time. Every task that arrived gets exactly one EndTask.
+/// Decides what a pool does next: which worker is started, which task goes where, what a death
+/// means. Pure: it is handed events and the time, and returns commands; it knows no socket,
+/// process, thread or clock. One thread at a time. Every task that arrived gets exactly one
+/// EndTask.
 class Scheduler {
  public:
   explicit Scheduler(Settings settings);
@@ -54,7 +55,8 @@ class Scheduler {
   void release(Worker& worker, TaskRecord& record);
   void requeue_first(TaskId task, Commands& out);
   void lose_task(Ticket ticket, bool begun, Commands& out);
-  void bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause, Time now, Commands& out);
+  void bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause, Time now,
+            Commands& out);
   void end(TaskId task, Why why, Commands& out);
   void break_pool(const std::string& cause, Commands& out);
 
@@ -73,10 +75,10 @@ class Scheduler {
   std::size_t held_ = 0;
   std::size_t stale_results_ = 0;
   std::optional<Time> rebalance_at_;
-  std::size_t turn_ = 0;     // whose turn it is among workers that are busy and can hold more
-  int fruitless_ = 0;        // workers in a row that ended without having begun a task
-  bool stopping_ = false;    // no new tasks
-  bool terminating_ = false; // no new workers either
+  std::size_t turn_ = 0;      // whose turn it is among workers that are busy and can hold more
+  int fruitless_ = 0;         // workers in a row that ended without having begun a task
+  bool stopping_ = false;     // no new tasks
+  bool terminating_ = false;  // no new workers either
   std::optional<std::string> broken_;
 };
 

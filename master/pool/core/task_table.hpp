@@ -15,21 +15,24 @@ namespace flagship::core {
 enum class Where : std::uint8_t { nowhere, queued, held };
 
 struct TaskRecord {
-  std::uint32_t stamp = 0;    // of its last queueing or handing over
-  std::uint32_t worker = 0;   // while held
+  std::uint32_t stamp = 0;   // of its last queueing or handing over
+  std::uint32_t worker = 0;  // while held
   std::uint32_t place = 0;
   std::int32_t priority = 0;
   std::int32_t retries = 0;
-  std::uint16_t begun = 0;    // attempts that are known to have begun and ended without a result
+  std::uint16_t begun = 0;  // attempts that are known to have begun and ended without a result
   Where where = Where::nowhere;
 };
 
-/// Every task that is known, and the queue of those that wait: highest priority first, then first come.
+/// Every task that is known, and the queue of those that wait: highest priority first, then first
+/// come.
 class TaskTable {
  public:
   TaskRecord& operator[](TaskId task) { return records_[task]; }
   const TaskRecord& operator[](TaskId task) const { return records_[task]; }
-  bool known(TaskId task) const { return task < records_.size() && records_[task].where != Where::nowhere; }
+  bool known(TaskId task) const {
+    return task < records_.size() && records_[task].where != Where::nowhere;
+  }
 
   TaskRecord& add(TaskId task);
   void enqueue(TaskId task);
@@ -56,7 +59,7 @@ class TaskTable {
   std::optional<TaskId> take(Queue& queue);
 
   std::vector<TaskRecord> records_;
-  Queue usual_;                                              // priority 0: nearly all there is
+  Queue usual_;  // priority 0: nearly all there is
   std::map<std::int32_t, Queue, std::greater<>> others_;
   std::size_t queued_ = 0;
   std::uint32_t last_stamp_ = 0;

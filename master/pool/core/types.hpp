@@ -19,12 +19,14 @@ using Time = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 /// A dense small integer of the caller's, free again once the task has ended.
 using TaskId = std::uint32_t;
 
-/// One handing over of one task: the task in the low 32 bits, a stamp in the high ones. A result with an old stamp is
-/// of an earlier handing over and is dropped.
+/// One handing over of one task: the task in the low 32 bits, a stamp in the high ones. A result
+/// with an old stamp is of an earlier handing over and is dropped.
 using Ticket = std::uint64_t;
 constexpr TaskId task_of(Ticket ticket) { return static_cast<TaskId>(ticket); }
 constexpr std::uint32_t stamp_of(Ticket ticket) { return static_cast<std::uint32_t>(ticket >> 32); }
-constexpr Ticket make_ticket(TaskId task, std::uint32_t stamp) { return Ticket{stamp} << 32 | task; }
+constexpr Ticket make_ticket(TaskId task, std::uint32_t stamp) {
+  return Ticket{stamp} << 32 | task;
+}
 
 /// A place for a worker (0 to max_workers - 1) and which life of it.
 struct WorkerRef {
@@ -37,20 +39,26 @@ enum class OnDeath { fail_task, retry, break_pool };
 
 struct Settings {
   std::uint32_t max_workers = 1;
-  std::uint32_t concurrency = 0;   // calls that run at once in all workers together; 0: one in each worker
+  std::uint32_t concurrency =
+      0;  // calls that run at once in all workers together; 0: one in each worker
   OnDeath on_death = OnDeath::fail_task;
   int max_attempts = 3;
-  bool eager = false;              // start every worker at once
-  std::uint32_t max_window = 4096; // tasks a worker may hold; also the places of its claim page
+  bool eager = false;               // start every worker at once
+  std::uint32_t max_window = 4096;  // tasks a worker may hold; also the places of its claim page
   Duration window_time = std::chrono::milliseconds(8);  // running time that a worker holds ahead
-  Duration rebalance_after = std::chrono::milliseconds(10);  // silence of a worker before others take over what it holds
-  Duration no_lookahead = std::chrono::milliseconds(50);  // calls this long are not handed over ahead of time
-  int max_fruitless = 4;           // workers in a row that ended without having begun a task
-  Duration fruitful_after = std::chrono::seconds(1);  // a worker that was ready this long was worth its start
-  Duration first_backoff = std::chrono::milliseconds(20);  // before a start after a fruitless one; doubles
+  Duration rebalance_after =
+      std::chrono::milliseconds(10);  // silence of a worker before others take over what it holds
+  Duration no_lookahead =
+      std::chrono::milliseconds(50);  // calls this long are not handed over ahead of time
+  int max_fruitless = 4;              // workers in a row that ended without having begun a task
+  Duration fruitful_after =
+      std::chrono::seconds(1);  // a worker that was ready this long was worth its start
+  Duration first_backoff =
+      std::chrono::milliseconds(20);  // before a start after a fruitless one; doubles
 };
 
-// ---- events --------------------------------------------------------------------------------------
+// ---- events
+// --------------------------------------------------------------------------------------
 
 struct NewTask {
   TaskId task = 0;
@@ -63,8 +71,9 @@ struct TasksArrived {
   std::span<const NewTask> tasks;
 };
 
-/// The owner cancelled a task. One that a worker holds was taken back in the claim page first, so that the worker
-/// will pass over it and say so; `unsent`: it was assigned a moment ago and the worker has never heard of it.
+/// The owner cancelled a task. One that a worker holds was taken back in the claim page first, so
+/// that the worker will pass over it and say so; `unsent`: it was assigned a moment ago and the
+/// worker has never heard of it.
 struct TaskCancelled {
   TaskId task = 0;
   bool unsent = false;
@@ -107,7 +116,8 @@ struct ShutdownAsked {
   bool cancel_pending = false;
 };
 
-/// Workers are being killed by the owner: what runs ends with their death, everything else is cancelled.
+/// Workers are being killed by the owner: what runs ends with their death, everything else is
+/// cancelled.
 struct TerminateAsked {};
 
 /// A worker or the owner cannot go on (a failing initializer, a broken transport).
@@ -118,10 +128,11 @@ struct PoolBroke {
 /// The time that `next_tick` named has come.
 struct Tick {};
 
-using Event = std::variant<TasksArrived, TaskCancelled, TasksTakenBack, WorkerReady, ResultsArrived, WorkerGone, StartFailed,
-                           ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
+using Event = std::variant<TasksArrived, TaskCancelled, TasksTakenBack, WorkerReady, ResultsArrived,
+                           WorkerGone, StartFailed, ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
 
-// ---- commands ------------------------------------------------------------------------------------
+// ---- commands
+// ------------------------------------------------------------------------------------
 
 struct StartWorker {
   WorkerRef worker;
@@ -144,24 +155,26 @@ enum class Why : std::uint8_t { result, worker_died, cancelled, broken };
 struct EndTask {
   TaskId task = 0;
   Why why = Why::result;
-  std::uint32_t worker = 0;   // for Why::result and worker_died: where
-  std::uint32_t index = 0;    // for Why::result: which of the ResultsArrived; ascending
+  std::uint32_t worker = 0;  // for Why::result and worker_died: where
+  std::uint32_t index = 0;   // for Why::result: which of the ResultsArrived; ascending
   std::uint32_t attempt = 1;
 };
 
 struct AssignedTask {
   Ticket ticket = 0;
-  std::uint32_t place = 0;    // in the worker's claim page
+  std::uint32_t place = 0;  // in the worker's claim page
 };
 
-/// Take these back in the claim page where they have not begun, and answer with TasksTakenBack: others are idle.
+/// Take these back in the claim page where they have not begun, and answer with TasksTakenBack:
+/// others are idle.
 struct TakeBack {
   WorkerRef worker;
   std::vector<AssignedTask> tasks;
 };
 
-/// What `handle` wants done, in this order: ends, tasks that wait again, starts, assigns, take-backs, drains. Starts come
-/// after what is about the process that had the place before. Reused from call to call.
+/// What `handle` wants done, in this order: ends, tasks that wait again, starts, assigns,
+/// take-backs, drains. Starts come after what is about the process that had the place before.
+/// Reused from call to call.
 struct Commands {
   std::vector<EndTask> ends;
   std::vector<TaskId> again;  // no worker has them any more, and they have not ended

@@ -20,7 +20,9 @@ void IndexSet::put(std::uint32_t item, bool in) {
 }
 
 WorkerTable::WorkerTable(const Settings& settings)
-    : settings_(settings), workers_(settings.max_workers), lives_(settings.max_workers, Life::none) {
+    : settings_(settings),
+      workers_(settings.max_workers),
+      lives_(settings.max_workers, Life::none) {
   const std::uint32_t n = settings.max_workers;
   for (IndexSet* set : {&idle_, &partial_, &ahead_, &vacant_}) set->resize(n);
   for (std::uint32_t id = n; id-- > 0;) {  // so that 0 is the first to be started
@@ -46,7 +48,8 @@ std::uint32_t WorkerTable::window(const Worker& worker) const {
     const auto time = static_cast<double>(settings_.window_time.count());
     ahead = std::max(1.0, time * worker.concurrency / std::max(worker.mean_ns, 1.0));
   }
-  const double window = std::min(worker.concurrency + ahead, static_cast<double>(settings_.max_window));
+  const double window =
+      std::min(worker.concurrency + ahead, static_cast<double>(settings_.max_window));
   return static_cast<std::uint32_t>(window);
 }
 
@@ -59,14 +62,17 @@ std::uint32_t WorkerTable::credit(const Worker& worker) const {
 
 void WorkerTable::refresh(std::uint32_t id) {
   const Worker& worker = workers_[id];
-  // Many small tops-up would make many small messages: a worker that is not out of work waits for a fair one.
+  // Many small tops-up would make many small messages: a worker that is not out of work waits for a
+  // fair one.
   const std::uint32_t free = credit(worker);
   const bool open = free > 0 && (worker.held == 0 || free >= window(worker) / 4);
   idle_.put(id, open && worker.held == 0);
   partial_.put(id, open && worker.held > 0);
   ahead_.put(id, worker.life == Life::ready && worker.held > worker.concurrency);
   vacant_.put(id, worker.life == Life::none);
-  const auto counts = [](Life life) { return life == Life::starting || life == Life::backing_off ? 1u : 0u; };
+  const auto counts = [](Life life) {
+    return life == Life::starting || life == Life::backing_off ? 1u : 0u;
+  };
   starting_ += counts(worker.life) - counts(lives_[id]);
   lives_[id] = worker.life;
 }

@@ -27,20 +27,22 @@ class IndexSet {
 
 enum class Life : std::uint8_t { none, backing_off, starting, ready, draining };
 
-/// One place for a worker and what it holds. A place outlives its processes: `incarnation` tells them apart.
+/// One place for a worker and what it holds. A place outlives its processes: `incarnation` tells
+/// them apart.
 struct Worker {
   Life life = Life::none;
   std::uint32_t incarnation = 0;
   std::uint32_t concurrency = 1;
-  std::uint32_t held = 0;                 // tasks handed over and not ended
-  bool fruitful = false;                  // this incarnation has begun or ended a task
-  double mean_ns = -1;                    // running time of a call lately; negative: not known yet
+  std::uint32_t held = 0;  // tasks handed over and not ended
+  bool fruitful = false;   // this incarnation has begun or ended a task
+  double mean_ns = -1;     // running time of a call lately; negative: not known yet
   Time ready_at{};
-  Time heard{};                           // when it last delivered, or was first given something
-  Time start_at{};                        // while backing off
-  std::vector<Ticket> by_place;           // 0: free
+  Time heard{};                  // when it last delivered, or was first given something
+  Time start_at{};               // while backing off
+  std::vector<Ticket> by_place;  // 0: free
   std::vector<std::uint32_t> free_places;
-  std::unordered_map<Ticket, std::uint32_t> taken_back;  // their places stay taken until the worker has passed over them
+  std::unordered_map<Ticket, std::uint32_t>
+      taken_back;  // their places stay taken until the worker has passed over them
 };
 
 /// All workers, and who can be given more.

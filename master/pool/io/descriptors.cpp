@@ -14,7 +14,8 @@
 namespace flagship::pool {
 namespace {
 
-constexpr std::uint64_t kPerWorker = 6;  // listener, its signaller, task and result connections, pidfd, one to spare
+constexpr std::uint64_t kPerWorker =
+    6;  // listener, its signaller, task and result connections, pidfd, one to spare
 constexpr std::uint64_t kPerPool = 32;
 
 std::uint64_t open_now() {
@@ -35,8 +36,9 @@ void require_descriptors(std::uint32_t workers) {
   }
   const std::uint64_t needed = open_now() + kPerPool + kPerWorker * workers;
   if (needed <= limit.rlim_cur) return;
-  throw BrokenProcessPool("a pool of " + std::to_string(workers) + " workers needs about " + std::to_string(needed) +
-                          " file descriptors, and this process may open " + std::to_string(limit.rlim_cur) +
+  throw BrokenProcessPool("a pool of " + std::to_string(workers) + " workers needs about " +
+                          std::to_string(needed) + " file descriptors, and this process may open " +
+                          std::to_string(limit.rlim_cur) +
                           ": use fewer workers, or raise the limit (ulimit -n)");
 }
 

@@ -27,8 +27,9 @@ namespace {
 
 constexpr std::uint64_t kResultsKey = ~0ull;
 constexpr std::uint64_t kWakeKey = ~0ull - 1;
-constexpr std::uint64_t kConnectKey = 1ull << 32;  // + worker: its task socket can be written, perhaps
-constexpr std::size_t kMostMessages = 64;          // of one look, so that deaths and callers get their turn
+constexpr std::uint64_t kConnectKey = 1ull
+                                      << 32;  // + worker: its task socket can be written, perhaps
+constexpr std::size_t kMostMessages = 64;  // of one look, so that deaths and callers get their turn
 constexpr auto kConnectRetry = std::chrono::milliseconds(2);
 
 std::string host_name() {
@@ -59,10 +60,12 @@ wire::Blob blob_of(zmq::message_t&& message) {
 }
 
 zmq::message_t message_of(wire::Frame& frame) {
-  if (!frame.shared && frame.own.size() < wire::kOwnFrameBytes) return zmq::message_t(frame.own.data(), frame.own.size());
+  if (!frame.shared && frame.own.size() < wire::kOwnFrameBytes)
+    return zmq::message_t(frame.own.data(), frame.own.size());
   auto* const kept = new wire::Frame(std::move(frame));  // libzmq gives it back when it is out
-  return zmq::message_t(const_cast<char*>(kept->bytes().data()), kept->bytes().size(),
-                        [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
+  return zmq::message_t(
+      const_cast<char*>(kept->bytes().data()), kept->bytes().size(),
+      [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
 }
 
 }  // namespace
@@ -141,15 +144,17 @@ std::string LocalFleet::start(core::WorkerRef ref) {
     request.places = settings_.places;
     request.max_message_bytes = settings_.max_message_bytes;
     request.pool = settings_.pool_name;
-    request.tasks_endpoint =
-        "ipc://" + dir_.path() + "/w" + std::to_string(ref.id) + "." + std::to_string(ref.incarnation);
+    request.tasks_endpoint = "ipc://" + dir_.path() + "/w" + std::to_string(ref.id) + "." +
+                             std::to_string(ref.incarnation);
     request.results_endpoint = "ipc://" + dir_.path() + "/results";
     worker.tasks.bind(request.tasks_endpoint);
     const pid_t pid = spawner_.start(request, worker.claims.fd());
     worker.claims.close_fd();
     worker.pid = pid;
     worker.pidfd.reset(pidfd_open(pid, 0));
-    if (!worker.pidfd) throw std::system_error(errno, std::generic_category(), "cannot watch worker process " + std::to_string(pid));
+    if (!worker.pidfd)
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot watch worker process " + std::to_string(pid));
     watch(worker.pidfd.get(), ref.id);
     return {};
   } catch (const std::exception& error) {
@@ -185,9 +190,11 @@ bool LocalFleet::send_now(Worker& worker, wire::Frames& message) {
 void LocalFleet::flush_unsent() {
   std::erase_if(blocked_, [this](std::uint32_t id) {
     Worker& worker = workers_[id];
-    while (!worker.unsent.empty() && worker.pid != 0 && send_now(worker, worker.unsent.front())) worker.unsent.pop_front();
+    while (!worker.unsent.empty() && worker.pid != 0 && send_now(worker, worker.unsent.front()))
+      worker.unsent.pop_front();
     if (worker.pid != 0 && !worker.unsent.empty()) return false;
-    if (worker.tasks) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, worker.tasks.get(zmq::sockopt::fd), nullptr);
+    if (worker.tasks)
+      epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, worker.tasks.get(zmq::sockopt::fd), nullptr);
     worker.unsent.clear();
     return true;
   });
@@ -213,14 +220,17 @@ void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
   read_results(out);
   if (!blocked_.empty()) flush_unsent();
   int timeout = out.messages.empty() ? milliseconds_until(deadline) : 0;
-  if (!blocked_.empty() && (timeout < 0 || timeout > kConnectRetry.count())) timeout = kConnectRetry.count();
+  if (!blocked_.empty() && (timeout < 0 || timeout > kConnectRetry.count()))
+    timeout = kConnectRetry.count();
   std::array<epoll_event, 64> events;
   const int n = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
   std::vector<std::uint32_t> dead;
   for (int i = 0; i < n; ++i) {
     const std::uint64_t key = events[static_cast<std::size_t>(i)].data.u64;
-    if (key == kWakeKey) waker_->clear();
-    else if (key < kConnectKey) dead.push_back(static_cast<std::uint32_t>(key));
+    if (key == kWakeKey)
+      waker_->clear();
+    else if (key < kConnectKey)
+      dead.push_back(static_cast<std::uint32_t>(key));
   }
   if (n > 0) read_results(out);
   for (const std::uint32_t id : dead) reap(workers_[id], out);
@@ -258,8 +268,10 @@ void LocalFleet::reap(Worker& worker, Happenings& out) {
   do got = syscall(SYS_waitid, P_PIDFD, worker.pidfd.get(), &info, WEXITED, &usage);
   while (got < 0 && errno == EINTR);
   if (got == 0) {
-    if (info.si_code == CLD_EXITED) death.exit_code = info.si_status;
-    else death.signal = info.si_status;
+    if (info.si_code == CLD_EXITED)
+      death.exit_code = info.si_status;
+    else
+      death.signal = info.si_status;
     death.peak_rss = static_cast<std::size_t>(usage.ru_maxrss) * 1024;
   }
   worker.pidfd.reset();

@@ -20,12 +20,12 @@ struct FleetSettings {
   std::string pool_name;
   std::string worker_executable;
   std::uint32_t max_workers = 1;
-  std::uint32_t places = 1;             // of each claim page
+  std::uint32_t places = 1;  // of each claim page
   std::size_t max_message_bytes = 0;
 };
 
-/// Worker processes on this host: children of this process, a PUSH socket each, one PULL for what they say. Made in
-/// any thread; everything else, its destruction too, in the loop's thread.
+/// Worker processes on this host: children of this process, a PUSH socket each, one PULL for what
+/// they say. Made in any thread; everything else, its destruction too, in the loop's thread.
 class LocalFleet final : public Fleet {
  public:
   /// Throws BrokenProcessPool with a sentence (too few descriptors, no private folder).

@@ -3,9 +3,12 @@
 
 #include <string>
 
+#include "common/os/unique_fd.hpp"
+
 namespace flagship::pool {
 
-/// A private folder (mode 0700) for a pool's sockets, removed with all that is in it.
+/// A private folder (mode 0700) for a pool's sockets, removed with all that is in it. A new one
+/// sweeps away those that processes of this user left when they were killed.
 class RunDir {
  public:
   /// Throws std::system_error.
@@ -17,6 +20,7 @@ class RunDir {
 
  private:
   std::string path_;
+  UniqueFd lock_;  // on the folder itself, for as long as its owner lives
 };
 
 }  // namespace flagship::pool

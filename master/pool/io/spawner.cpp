@@ -21,7 +21,8 @@ namespace flagship::pool {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kCloneable = false;  // a sanitizer's runtime does not survive being cloned behind its back
+constexpr bool kCloneable =
+    false;  // a sanitizer's runtime does not survive being cloned behind its back
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 constexpr bool kCloneable = false;
@@ -69,13 +70,17 @@ std::pair<UniqueFd, UniqueFd> packet_sockets() {
 
 }  // namespace
 
-Spawner::Spawner(std::string executable) : executable_(std::move(executable)), cloning_(kCloneable) {}
+Spawner::Spawner(std::string executable)
+    : executable_(std::move(executable)), cloning_(kCloneable) {}
 
 Spawner::~Spawner() { stop_zygote(); }
 
-std::string Spawner::program() const { return executable_.empty() ? "this executable" : "'" + executable_ + "'"; }
+std::string Spawner::program() const {
+  return executable_.empty() ? "this executable" : "'" + executable_ + "'";
+}
 
-// Nothing is inherited but the socket and stderr; stdout is for results, so what a task prints goes to stderr.
+// Nothing is inherited but the socket and stderr; stdout is for results, so what a task prints goes
+// to stderr.
 pid_t Spawner::spawn(const char* flag, int socket) {
   FileActions files;
   posix_spawn_file_actions_addopen(files.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -89,15 +94,19 @@ pid_t Spawner::spawn(const char* flag, int socket) {
   posix_spawnattr_setsigmask(attributes.get(), &none);
   posix_spawnattr_setsigdefault(attributes.get(), &all);
   posix_spawnattr_setpgroup(attributes.get(), 0);
-  posix_spawnattr_setflags(attributes.get(), POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setflags(attributes.get(),
+                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   std::string title = kTitle;
   std::string flag_text = flag;
   std::string supervisor = std::to_string(getpid());
   const std::array<char*, 4> argv{title.data(), flag_text.data(), supervisor.data(), nullptr};
   const char* const path = executable_.empty() ? "/proc/self/exe" : executable_.c_str();
   pid_t pid = 0;
-  if (const int error = posix_spawn(&pid, path, files.get(), attributes.get(), argv.data(), environ); error != 0)
-    throw std::system_error(error, std::generic_category(), "cannot start the worker program " + program());
+  if (const int error =
+          posix_spawn(&pid, path, files.get(), attributes.get(), argv.data(), environ);
+      error != 0)
+    throw std::system_error(error, std::generic_category(),
+                            "cannot start the worker program " + program());
   return pid;
 }
 
@@ -140,16 +149,19 @@ pid_t Spawner::start_by_clone(const SpawnRequest& request, int claim_page) {
     send_request(socket_.get(), request, claim_page);
     pid = receive_pid(socket_.get());
   } catch (const std::system_error& error) {
-    throw std::system_error(error.code(), "the worker program " + program() +
-                                              " ended or does not answer; does its main call flagship::init? (" +
-                                              error.what() + ")");
+    throw std::system_error(error.code(),
+                            "the worker program " + program() +
+                                " ended or does not answer; does its main call flagship::init? (" +
+                                error.what() + ")");
   }
-  if (pid == -ENOTSUP) {  // it runs threads before main has reached flagship::init: a clone would lack them
+  if (pid == -ENOTSUP) {  // it runs threads before main has reached flagship::init: a clone would
+                          // lack them
     cloning_ = false;
     stop_zygote();
     return start_by_exec(request, claim_page);
   }
-  if (pid < 0) throw std::runtime_error("cannot clone a worker: " + std::generic_category().message(-pid));
+  if (pid < 0)
+    throw std::runtime_error("cannot clone a worker: " + std::generic_category().message(-pid));
   setpgid(pid, pid);  // the worker does the same; whoever is first
   return pid;
 }

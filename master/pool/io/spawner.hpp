@@ -10,9 +10,9 @@
 
 namespace flagship::pool {
 
-/// Starts worker processes: clones of one zygote, which has the executable loaded and linked, or the executable itself
-/// where cloning is not possible. To be used in the one thread that outlives all workers: their parent-death signal
-/// follows the thread.
+/// Starts worker processes: clones of one zygote, which has the executable loaded and linked, or
+/// the executable itself where cloning is not possible. To be used in the one thread that outlives
+/// all workers: their parent-death signal follows the thread.
 class Spawner {
  public:
   /// `executable` empty: this one. Starts nothing yet.
@@ -21,10 +21,11 @@ class Spawner {
   Spawner(const Spawner&) = delete;
   Spawner& operator=(const Spawner&) = delete;
 
-  /// Gets the zygote going, so that it is loaded when the first worker is wanted. Throws like `start`.
+  /// Gets the zygote going, so that it is loaded when the first worker is wanted. Throws like
+  /// `start`.
   void warm_up();
-  /// The pid of a new worker, a child of this process and leader of its own process group. Throws std::runtime_error
-  /// with a sentence that names the program and the cause.
+  /// The pid of a new worker, a child of this process and leader of its own process group. Throws
+  /// std::runtime_error with a sentence that names the program and the cause.
   pid_t start(const SpawnRequest& request, int claim_page);
 
  private:

@@ -13,7 +13,8 @@ std::exception_ptr read_value(detail::RemoteCall& call, std::string_view bytes) 
   } catch (const SerializationError&) {
     return std::current_exception();
   } catch (const std::exception& error) {
-    return std::make_exception_ptr(SerializationError(std::string("the result could not be read: ") + error.what()));
+    return std::make_exception_ptr(
+        SerializationError(std::string("the result could not be read: ") + error.what()));
   } catch (...) {
     return std::make_exception_ptr(SerializationError("the result could not be read"));
   }
@@ -31,17 +32,23 @@ std::string message_of(std::string_view packed) {
 
 std::exception_ptr error_of(detail::RemoteCall& call, const wire::CallResult& result) {
   switch (result.ending) {
-    case wire::CallEnding::returned: return read_value(call, result.payload);
-    case wire::CallEnding::raised: return wire::unpack_exception(result.payload);
+    case wire::CallEnding::returned:
+      return read_value(call, result.payload);
+    case wire::CallEnding::raised:
+      return wire::unpack_exception(result.payload);
     case wire::CallEnding::unknown_function:
-      return std::make_exception_ptr(UnknownTask("no worker has a task named '" + std::string(call.name()) + "'"));
+      return std::make_exception_ptr(
+          UnknownTask("no worker has a task named '" + std::string(call.name()) + "'"));
     case wire::CallEnding::bad_arguments:
-      return std::make_exception_ptr(SerializationError("the arguments of '" + std::string(call.name()) +
-                                                        "' could not be read: " + message_of(result.payload)));
+      return std::make_exception_ptr(
+          SerializationError("the arguments of '" + std::string(call.name()) +
+                             "' could not be read: " + message_of(result.payload)));
     case wire::CallEnding::bad_result:
-      return std::make_exception_ptr(SerializationError("the result of '" + std::string(call.name()) +
-                                                        "' could not be written: " + message_of(result.payload)));
-    case wire::CallEnding::recalled: break;
+      return std::make_exception_ptr(
+          SerializationError("the result of '" + std::string(call.name()) +
+                             "' could not be written: " + message_of(result.payload)));
+    case wire::CallEnding::recalled:
+      break;
   }
   return std::make_exception_ptr(CancelledError());
 }

@@ -14,7 +14,8 @@
 
 namespace flagship::pool {
 
-/// What one wait brought. Messages come before deaths: what a worker said before it died is heard first.
+/// What one wait brought. Messages come before deaths: what a worker said before it died is heard
+/// first.
 struct Happenings {
   struct Message {
     pid_t sender = 0;  // as the kernel says; 0: unknown
@@ -32,12 +33,14 @@ struct Happenings {
   }
 };
 
-/// The worker processes and the way to them, as the loop sees them. The loop's thread only, but for `waker`.
+/// The worker processes and the way to them, as the loop sees them. The loop's thread only, but for
+/// `waker`.
 class Fleet {
  public:
   virtual ~Fleet() = default;
 
-  /// Begins a worker's life. What goes wrong is the return value, empty when nothing did. Its end is a Gone.
+  /// Begins a worker's life. What goes wrong is the return value, empty when nothing did. Its end
+  /// is a Gone.
   virtual std::string start(core::WorkerRef worker) = 0;
   /// Never blocks: what cannot go out yet is kept and goes before anything later.
   virtual void send(core::WorkerRef worker, wire::Frames&& message) = 0;
@@ -49,7 +52,8 @@ class Fleet {
   /// Nothing more is wanted of a worker that is gone.
   virtual void bury(core::WorkerRef worker) = 0;
 
-  /// What has happened; waits for something, a wake, or the deadline if nothing has. A past deadline: only looks.
+  /// What has happened; waits for something, a wake, or the deadline if nothing has. A past
+  /// deadline: only looks.
   virtual void wait(detail::Deadline deadline, Happenings& out) = 0;
   virtual std::shared_ptr<detail::Waker> waker() = 0;
 };

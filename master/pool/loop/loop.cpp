@@ -9,7 +9,8 @@ namespace flagship::pool {
 namespace {
 
 constexpr std::size_t kBatchBytes = 1 << 20;  // a batch of arguments is not grown beyond this
-constexpr auto kLastResults = std::chrono::milliseconds(50);  // how long results of a dead worker are waited for
+constexpr auto kLastResults =
+    std::chrono::milliseconds(50);  // how long results of a dead worker are waited for
 
 }  // namespace
 
@@ -18,7 +19,8 @@ Loop::Loop(LoopSettings settings, std::unique_ptr<Fleet> fleet)
       fleet_(std::move(fleet)),
       scheduler_(settings.scheduler),
       mailbox_(fleet_->waker()),
-      lives_(settings.scheduler.max_workers) {}
+      lives_(settings.scheduler.max_workers),
+      spin_(static_cast<std::size_t>(usable_cpus())) {}
 
 Loop::~Loop() = default;
 
@@ -43,25 +45,45 @@ void Loop::run_until_finished() {
     if (scheduler_.finished()) return;
     wait();
     for (const Happenings::Message& message : happenings_.messages) on_message(message);
-    for (Happenings::Gone& gone : happenings_.gone) dying_.push_back({std::move(gone), now_ + kLastResults});
+    for (Happenings::Gone& gone : happenings_.gone)
+      dying_.push_back({std::move(gone), now_ + kLastResults});
     if (const auto tick = scheduler_.next_tick(); tick && *tick <= now_) handle(core::Tick{});
   }
 }
 
 void Loop::wait() {
   detail::Deadline deadline = scheduler_.next_tick();
-  const auto sooner = [&deadline](detail::Clock::time_point time) { deadline = deadline ? std::min(*deadline, time) : time; };
+  const auto sooner = [&deadline](detail::Clock::time_point time) {
+    deadline = deadline ? std::min(*deadline, time) : time;
+  };
   for (const Life& life : lives_)
     if (life.limit != detail::Clock::time_point{}) sooner(life.limit);
   if (!dying_.empty()) sooner(now_ + std::chrono::milliseconds(1));
-  if (mailbox_.falling_asleep()) deadline = now_;
   happenings_.clear();
-  fleet_->wait(deadline, happenings_);
-  mailbox_.awake();
+  if (!spin()) {
+    if (mailbox_.falling_asleep()) deadline = now_;
+    fleet_->wait(deadline, happenings_);
+    mailbox_.awake();
+  }
   now_ = detail::Clock::now();
 }
 
-// ---- callers -------------------------------------------------------------------------------------
+/// True when something came while it looked.
+bool Loop::spin() {
+  const bool busy = std::exchange(busy_, false);
+  if (!spin_.worthwhile(scheduler_.queued(), scheduler_.held(), busy, mean_ns_)) return false;
+  const auto end = detail::Clock::now() + SpinPolicy::kFor;
+  bool paid = false;
+  while (!paid && detail::Clock::now() < end) {
+    fleet_->wait(now_, happenings_);
+    paid = !happenings_.messages.empty() || !happenings_.gone.empty() || !mailbox_.empty();
+  }
+  spin_.learn(paid);
+  return paid;
+}
+
+// ---- callers
+// -------------------------------------------------------------------------------------
 
 void Loop::read_mailbox() {
   if (!mailbox_.take(arrived_, requests_)) return;
@@ -73,7 +95,8 @@ void Loop::read_mailbox() {
   }
   if (!new_tasks_.empty()) handle(core::TasksArrived{new_tasks_});
   for (const auto& call : requests_.cancelled)
-    if (call->task < calls_.size() && calls_[call->task].get() == call.get()) handle(core::TaskCancelled{call->task});
+    if (call->task < calls_.size() && calls_[call->task].get() == call.get())
+      handle(core::TaskCancelled{call->task});
   if (requests_.cancel_pending)
     for (const auto& call : std::vector(calls_))
       if (call) call->cancel();  // comes back through the mailbox
@@ -124,7 +147,8 @@ PoolStatus Loop::status() const {
     if (!life.alive) continue;
     const core::Worker& worker = scheduler_.workers()[life.worker.id];
     WorkerState state = WorkerState::starting;
-    if (worker.life == core::Life::ready) state = worker.held > 0 ? WorkerState::busy : WorkerState::idle;
+    if (worker.life == core::Life::ready)
+      state = worker.held > 0 ? WorkerState::busy : WorkerState::idle;
     if (worker.life == core::Life::draining) state = WorkerState::stopping;
     status.workers.push_back({static_cast<int>(life.worker.id), life.pid,
                               life.place ? life.place->host : std::string(), state, worker.held});
@@ -132,7 +156,8 @@ PoolStatus Loop::status() const {
   return status;
 }
 
-// ---- the scheduler -------------------------------------------------------------------------------
+// ---- the scheduler
+// -------------------------------------------------------------------------------
 
 void Loop::handle(const core::Event& event) {
   handle_one(event);
@@ -187,7 +212,8 @@ void Loop::assign(const core::Assign& command, const core::Commands& commands) {
       follow_ups_.emplace_back(core::TaskCancelled{core::task_of(task.ticket), true});
       continue;
     }
-    writer_.add({task.ticket, task.place, call.function, call.notify, call.payload}, call.large_payload);
+    writer_.add({task.ticket, task.place, call.function, call.notify, call.payload},
+                call.large_payload);
     bytes += call.large_payload ? call.large_payload->size() : call.payload.size();
     if (bytes >= kBatchBytes) send();
   }
@@ -198,7 +224,8 @@ void Loop::take_back(const core::TakeBack& command) {
   taken_back_.clear();
   for (const core::AssignedTask& task : command.tasks)
     if (calls_[core::task_of(task.ticket)]->take_back()) taken_back_.push_back(task.ticket);
-  if (!taken_back_.empty()) follow_ups_.emplace_back(core::TasksTakenBack{command.worker, taken_back_});
+  if (!taken_back_.empty())
+    follow_ups_.emplace_back(core::TasksTakenBack{command.worker, taken_back_});
 }
 
 void Loop::drain(Ref worker) {
@@ -216,14 +243,21 @@ void Loop::end(const core::EndTask& end) {
       complete(call, *result, end.attempt, place);
       break;
     }
-    case core::Why::worker_died: complete_dead(call, *death_, end.attempt, place); break;
-    case core::Why::cancelled: call.cancel_by_owner(); break;
-    case core::Why::broken: complete_broken(call, *scheduler_.broken()); break;
+    case core::Why::worker_died:
+      complete_dead(call, *death_, end.attempt, place);
+      break;
+    case core::Why::cancelled:
+      call.cancel_by_owner();
+      break;
+    case core::Why::broken:
+      complete_broken(call, *scheduler_.broken());
+      break;
   }
   drop(end.task);
 }
 
-// ---- workers -------------------------------------------------------------------------------------
+// ---- workers
+// -------------------------------------------------------------------------------------
 
 Loop::Life* Loop::life_of(wire::Sender sender) {
   if (sender.worker >= lives_.size()) return nullptr;
@@ -237,8 +271,10 @@ void Loop::on_message(const Happenings::Message& message) {
   Life* const life = life_of(reader_.sender());
   if (life == nullptr || (message.sender != life->pid && message.sender != 0)) return;
   switch (kind) {
-    case wire::UpReader::Kind::hello: return on_hello(*life);
-    case wire::UpReader::Kind::results: return on_results(*life);
+    case wire::UpReader::Kind::hello:
+      return on_hello(*life);
+    case wire::UpReader::Kind::results:
+      return on_results(*life);
     case wire::UpReader::Kind::began:
       for (const core::Ticket ticket : reader_.tickets()) {
         const core::TaskId task = core::task_of(ticket);
@@ -246,12 +282,15 @@ void Loop::on_message(const Happenings::Message& message) {
           calls_[task]->tell_running();
       }
       return;
-    case wire::UpReader::Kind::bye: return handle(core::PoolBroke{reader_.bye_reason()});
-    case wire::UpReader::Kind::malformed: return;
+    case wire::UpReader::Kind::bye:
+      return handle(core::PoolBroke{reader_.bye_reason()});
+    case wire::UpReader::Kind::malformed:
+      return;
   }
 }
 
-// Whatever it wanted to say is lost, results perhaps: only its death can tell what becomes of what it holds.
+// Whatever it wanted to say is lost, results perhaps: only its death can tell what becomes of what
+// it holds.
 void Loop::on_malformed(pid_t sender) {
   for (const Life& life : lives_)
     if (life.alive && life.pid == sender && sender != 0) fleet_->signal(life.worker, SIGKILL);
@@ -260,8 +299,9 @@ void Loop::on_malformed(pid_t sender) {
 void Loop::on_hello(Life& life) {
   const wire::Hello hello = reader_.hello();
   if (hello.protocol != wire::kProtocol) {
-    return handle(core::PoolBroke{"the worker executable speaks version " + std::to_string(hello.protocol) +
-                                  " of the protocol (Flagship " + hello.version + "), this program version " +
+    return handle(core::PoolBroke{"the worker executable speaks version " +
+                                  std::to_string(hello.protocol) + " of the protocol (Flagship " +
+                                  hello.version + "), this program version " +
                                   std::to_string(wire::kProtocol)});
   }
   life.limit = {};
@@ -270,6 +310,8 @@ void Loop::on_hello(Life& life) {
   wire::Welcome welcome;
   welcome.concurrency = life.concurrency;
   welcome.flush_after = settings_.flush_after;
+  welcome.initializer_function = settings_.initializer.function;
+  welcome.initializer = settings_.initializer.payload;
   fleet_->send(life.worker, writer_.welcome(welcome));
   handle(core::WorkerReady{life.worker});
 }
@@ -287,6 +329,9 @@ void Loop::on_results(Life& life) {
     }
   }
   next_result_ = 0;
+  busy_ = true;
+  if (!tickets.empty())
+    mean_ns_ = static_cast<double>(reader_.busy().count()) / static_cast<double>(tickets.size());
   handle(core::ResultsArrived{life.worker, tickets, how_, reader_.busy()});
 }
 
@@ -301,8 +346,8 @@ bool Loop::results_under_way(Ref worker) {
 void Loop::settle_dying() {
   for (std::size_t i = 0; i < dying_.size();) {
     const Dying& dying = dying_[i];
-    if (life_of({dying.gone.worker.id, dying.gone.worker.incarnation}) != nullptr && dying.limit > now_ &&
-        results_under_way(dying.gone.worker)) {
+    if (life_of({dying.gone.worker.id, dying.gone.worker.incarnation}) != nullptr &&
+        dying.limit > now_ && results_under_way(dying.gone.worker)) {
       ++i;
       continue;
     }
@@ -317,15 +362,17 @@ void Loop::on_gone(const Happenings::Gone& gone) {
   if (life == nullptr) return;
   if (scheduler_.workers()[gone.worker.id].life != core::Life::draining && !broken_) ++deaths_;
   const std::vector<core::Ticket> begun = detach_held(gone.worker);
-  std::string cause = "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death);
+  std::string cause =
+      "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death);
   if (life->place == nullptr)
-    cause += " before it said Hello; does the main of " + settings_.worker_program + " call flagship::init?";
+    cause += " before it said Hello; does the main of " + settings_.worker_program +
+             " call flagship::init?";
   life->alive = false;
   life->limit = {};
+  fleet_->bury(gone.worker);  // before its place is given to another
   death_ = &gone.death;
   handle(core::WorkerGone{gone.worker, begun, std::move(cause)});
   death_ = nullptr;
-  fleet_->bury(gone.worker);
 }
 
 // Takes everything out of a dead worker's hands; what it had begun is returned.
@@ -333,7 +380,8 @@ std::vector<core::Ticket> Loop::detach_held(Ref worker) {
   std::vector<core::Ticket> begun;
   for (const core::Ticket ticket : scheduler_.workers().held_by(scheduler_.workers()[worker.id])) {
     detail::RemoteCall& call = *calls_[core::task_of(ticket)];
-    if (!call.take_back() && !call.place->is(core::stamp_of(ticket), Claim::recalled)) begun.push_back(ticket);
+    if (!call.take_back() && !call.place->is(core::stamp_of(ticket), Claim::recalled))
+      begun.push_back(ticket);
   }
   return begun;
 }

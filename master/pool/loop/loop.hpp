@@ -15,6 +15,7 @@
 #include "master/pool/loop/completion.hpp"
 #include "master/pool/loop/fleet.hpp"
 #include "master/pool/loop/mailbox.hpp"
+#include "master/pool/loop/spin.hpp"
 
 namespace flagship::pool {
 
@@ -23,12 +24,16 @@ struct LoopSettings {
   std::size_t max_message_bytes = 0;
   std::string worker_program = "this executable";  // for errors
   std::chrono::microseconds flush_after{5000};
-  duration start_limit = std::chrono::seconds(20);  // a worker that has not said Hello by then is given up
-  duration drain_limit = std::chrono::seconds(5);   // a worker that was told to leave and is still there is killed
+  Initializer initializer{};
+  duration start_limit =
+      std::chrono::seconds(20);  // a worker that has not said Hello by then is given up
+  duration drain_limit =
+      std::chrono::seconds(5);  // a worker that was told to leave and is still there is killed
 };
 
-/// Drives a pool: carries what callers and workers say to the scheduler, and what the scheduler decides to them.
-/// `run` is the body of the pool's one thread, which owns everything here; the mailbox is the way in.
+/// Drives a pool: carries what callers and workers say to the scheduler, and what the scheduler
+/// decides to them. `run` is the body of the pool's one thread, which owns everything here; the
+/// mailbox is the way in.
 class Loop {
  public:
   Loop(LoopSettings settings, std::unique_ptr<Fleet> fleet);
@@ -58,6 +63,7 @@ class Loop {
   void run_until_finished();
   void read_mailbox();
   void wait();
+  bool spin();
   void handle(const core::Event& event);
   void handle_one(const core::Event& event);
   void carry_out(core::Commands& commands);
@@ -91,10 +97,12 @@ class Loop {
 
   std::vector<detail::Ref<detail::RemoteCall>> calls_;  // by task
   std::vector<core::TaskId> free_tasks_;
-  std::vector<Life> lives_;                             // by worker
+  std::vector<Life> lives_;  // by worker
   core::Time now_{};
+  SpinPolicy spin_;
+  bool busy_ = false;    // results came since the last wait
+  double mean_ns_ = -1;  // running time of a call, in the last results
   std::size_t deaths_ = 0;
-  bool stopping_ = false;
   bool broken_ = false;
 
   wire::DownWriter writer_;

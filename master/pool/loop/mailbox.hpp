@@ -12,8 +12,8 @@
 
 namespace flagship::detail {
 
-/// Where callers leave messages for the loop: any thread puts, the loop takes. Putting never blocks on the loop's
-/// progress, and wakes it at most once however much is put.
+/// Where callers leave messages for the loop: any thread puts, the loop takes. Putting never blocks
+/// on the loop's progress, and wakes it at most once however much is put.
 class Mailbox {
  public:
   struct Requests {  // what came besides calls
@@ -22,7 +22,9 @@ class Mailbox {
     bool cancel_pending = false;
     int terminate = 0;  // a signal; 0: no
     std::vector<std::shared_ptr<class StatusRequest>> status;
-    bool any() const { return shutdown || cancel_pending || terminate != 0 || !cancelled.empty() || !status.empty(); }
+    bool any() const {
+      return shutdown || cancel_pending || terminate != 0 || !cancelled.empty() || !status.empty();
+    }
   };
 
   /// `waker` is woken when something was put while the loop slept.
@@ -43,10 +45,12 @@ class Mailbox {
   bool empty() const;
   /// Calls are refused from now on.
   void close(const std::string& broken_cause = {});
-  /// From here until `awake` whoever puts something wakes the loop. True: something is there already, do not sleep.
+  /// From here until `awake` whoever puts something wakes the loop. True: something is there
+  /// already, do not sleep.
   bool falling_asleep();
   void awake() { asleep_.store(false, std::memory_order_relaxed); }
-  /// No more requests are taken: nobody reads them. Questions that came meanwhile are answered: there is nothing.
+  /// No more requests are taken: nobody reads them. Questions that came meanwhile are answered:
+  /// there is nothing.
   void end();
 
  private:

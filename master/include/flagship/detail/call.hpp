@@ -73,14 +73,16 @@ class LocalCallOf final : public ValueState<R>, public LocalCall {
 /// Where callers leave messages for the pool's loop.
 class Mailbox;
 
-/// A call for a worker process. What is not said to be the loop's is set once, before it is submitted.
+/// A call for a worker process. What is not said to be the loop's is set once, before it is
+/// submitted.
 class RemoteCall : public StateBase {
  public:
   using StateBase::StateBase;
 
   std::uint64_t function = 0;
   std::string payload;  // the loop's after submission
-  std::shared_ptr<const std::string> large_payload;  // where the loop moves one that travels by itself
+  std::shared_ptr<const std::string>
+      large_payload;  // where the loop moves one that travels by itself
   int priority = 0;
   int retries = 0;
   bool notify = false;
@@ -139,8 +141,8 @@ class ExecutorCore {
 };
 
 [[noreturn]] void throw_too_large(const char* what, std::size_t bytes, std::size_t most);
-/// Runs a named task of this executable in this process; `payload` is its written arguments, the result is written
-/// into what is returned. UnknownTask when there is none.
+/// Runs a named task of this executable in this process; `payload` is its written arguments, the
+/// result is written into what is returned. UnknownTask when there is none.
 std::string run_named_task(const std::string& name, const std::string& payload);
 
 template <class R>

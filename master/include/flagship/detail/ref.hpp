@@ -5,7 +5,8 @@
 
 namespace flagship::detail {
 
-/// A counted reference to an object that counts its own (`add_ref`, `release`). The object may be const.
+/// A counted reference to an object that counts its own (`add_ref`, `release`). The object may be
+/// const.
 template <class T>
 class Ref {
  public:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What futures share: the state of one call. Safe from any thread. Counted by the futures, the executor and whoever
-// waits; it outlives its executor.
+// What futures share: the state of one call. Safe from any thread. Counted by the futures, the
+// executor and whoever waits; it outlives its executor.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,8 @@ struct Watch {
   bool linked = false;
 };
 
-/// Is told of completions. `completed` runs under the state's lock, so it must not touch another state.
+/// Is told of completions. `completed` runs under the state's lock, so it must not touch another
+/// state.
 class Watcher {
  public:
   virtual void completed(Watch& watch) noexcept = 0;
@@ -109,8 +110,8 @@ class StateBase {
   /// Links the watch, or says false: already done.
   bool watch(Watch& watch);
   void unwatch(Watch& watch);
-  /// True the first time that the holder of `tag` (unique, not 0) sees this state; nothing when another got it first
-  /// and the holder must remember for itself.
+  /// True the first time that the holder of `tag` (unique, not 0) sees this state; nothing when
+  /// another got it first and the holder must remember for itself.
   std::optional<bool> first_seen(std::uint64_t tag);
 
   // ---- the producer's side ----
@@ -118,10 +119,11 @@ class StateBase {
   bool start_running();
   /// pending -> held; false when it was cancelled.
   bool hand_over();
-  /// Takes it back from a worker that has not begun it: held -> pending, in one step for whoever cancels meanwhile.
+  /// Takes it back from a worker that has not begun it: held -> pending, in one step for whoever
+  /// cancels meanwhile.
   bool take_back();
-  /// held -> pending, for another worker; false when it was cancelled. After it, and after `take_back`, `begun` and
-  /// `recall` are not called until the next `hand_over`.
+  /// held -> pending, for another worker; false when it was cancelled. After it, and after
+  /// `take_back`, `begun` and `recall` are not called until the next `hand_over`.
   bool return_to_pending();
   /// Runs the running callbacks.
   void tell_running();
@@ -135,10 +137,12 @@ class StateBase {
  protected:
   virtual ~StateBase();
   void set_value(const void* value) { value_ = value; }
+  State state_now() const;  // under the lock
   // While held, under the lock:
   virtual bool begun() const { return false; }
   virtual bool recall() { return false; }
-  /// Tells the executor, under the lock, that a caller cancelled; what is returned is woken outside it.
+  /// Tells the executor, under the lock, that a caller cancelled; what is returned is woken outside
+  /// it.
   virtual std::shared_ptr<class Waker> leave() { return nullptr; }
 
  private:
@@ -179,7 +183,8 @@ class CompletionQueue final : public Watcher {
 
   /// The watch must stay where it is until `take` has returned it or `forget` was called.
   void add(Watch& watch, Ref<StateBase> state);
-  /// The next one that completed; null when the deadline passed, or when `interrupt` was called meanwhile.
+  /// The next one that completed; null when the deadline passed, or when `interrupt` was called
+  /// meanwhile.
   Watch* take(Deadline deadline);
   void forget(Watch& watch) { watch.state->unwatch(watch); }
   /// Makes a `take` that waits, or the next one that would, return null.

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// The subcommands. Each adds itself to the command line; its callback stores the exit code.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace flagship::cli {
+
+void add_fetch(CLI::App& app, int& exit_code);
+void add_serve(CLI::App& app, int& exit_code);
+
+}  // namespace flagship::cli

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "flagship/flagship.hpp"
+#include "master/cli/commands.hpp"
+#include "master/cli/exit_codes.hpp"
+#include "master/cli/fetch_options.hpp"
+#include "master/cli/fetch_plan.hpp"
+#include "master/cli/output_folder.hpp"
+#include "master/cli/signals.hpp"
+#include "master/cli/worker_program.hpp"
+#include "master/fetch/console.hpp"
+#include "master/fetch/names.hpp"
+#include "master/fetch/report.hpp"
+#include "master/fetch/run.hpp"
+#include "master/serve/server.hpp"
+#include "worker/fetch/engine.hpp"
+
+namespace flagship::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kGrace{5000};
+
+// A download in this process has no worker that could be killed: here it sees when it is to give up
+// by itself.
+std::atomic<Clock::rep> give_up_at{Clock::duration::max().count()};
+
+bool give_up() {
+  return Clock::now().time_since_epoch().count() >= give_up_at.load(std::memory_order_relaxed);
+}
+
+v1::FetchResult fetch_here(const v1::FetchRequest& request) {
+  return fetch::fetch(request, give_up);
+}
+FLAGSHIP_TASK("fetch", fetch_here);
+
+/// The one executor that was asked for.
+class ChosenExecutor {
+ public:
+  ChosenExecutor(const FetchOptions& options, const FetchPlan& plan) {
+    switch (options.executor) {
+      case ExecutorKind::inline_:
+        inline_.emplace();
+        break;
+      case ExecutorKind::threads:
+        threads_.emplace(ThreadPoolOptions{static_cast<int>(plan.workers)});
+        break;
+      case ExecutorKind::processes:
+        processes_.emplace(pool_options(options, plan));
+        break;
+    }
+  }
+
+  AnyExecutor get() {
+    if (inline_) return *inline_;
+    if (threads_) return *threads_;
+    return *processes_;
+  }
+
+ private:
+  static PoolOptions pool_options(const FetchOptions& options, const FetchPlan& plan) {
+    PoolOptions pool;
+    pool.max_workers = static_cast<int>(plan.workers);
+    pool.eager = true;
+    pool.on_worker_death = OnWorkerDeath::retry;  // a download may be begun again without harm
+    pool.worker_executable = worker_program(options.worker_program);
+    pool.name = "fetch";
+    pool.max_running = static_cast<int>(plan.in_flight);
+    pool.flush_after = std::chrono::milliseconds(2);
+    return pool;
+  }
+
+  std::optional<InlineExecutor> inline_;
+  std::optional<ThreadPoolExecutor> threads_;
+  std::optional<ProcessPoolExecutor> processes_;
+};
+
+/// One `flagship fetch`, from its options to its exit code.
+class FetchCommand {
+ public:
+  explicit FetchCommand(const FetchOptions& options)
+      : options_(options), plan_(plan_fetch(options)), names_(options.name) {}
+
+  int run() {
+    if (options_.dry_run) return say_plan();
+    give_up_at = Clock::duration::max().count();
+    std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error code, not an end
+    const Signals signals([this](int, int times) { on_signal(times); });
+    std::optional<OutputFolder> folder;
+    if (keeps_files()) folder.emplace(options_.output);
+    ChosenExecutor executor(options_, plan_);
+    if (plan_.built_in) server_.emplace(plan_.practice);
+    fetch::Console console(console_options());
+    fetch::Run run(executor.get(), run_options(), console);
+    console.on_stdout_closed([&run] { run.stop(); });
+    const auto source = make_source(run);
+    say(site_line());
+    say(plan_.flags ? fetch::searching_line(plan_.codes)
+                    : "Downloading the files listed in " + list_name());
+    attach(&run);
+    const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
+    attach(nullptr);
+    console.finish();
+    report(totals, run.complete(), signals.first());
+    if (signals.first() != 0) return kSignalled + signals.first();
+    if (!console.trouble().empty())
+      throw std::runtime_error("cannot write to standard output: " + console.trouble());
+    return totals.errors + totals.not_found > 0 || !run.complete() ? kSomeFailed : kAllWell;
+  }
+
+ private:
+  bool keeps_files() const { return options_.sink == SinkKind::files; }
+
+  std::string path_of(const std::string& name) const {
+    return std::filesystem::path(options_.output) / name;
+  }
+
+  std::string base_url() const { return server_ ? server_->base_url() : ""; }
+
+  std::string list_name() const { return options_.from == "-" ? "standard input" : options_.from; }
+
+  std::string site_line() const {
+    if (!plan_.flags) return "List: " + list_name();
+    std::string site = base_url();
+    if (site.empty()) site = options_.base_url.empty() ? options_.url_template : options_.base_url;
+    return plan_.label + " site: " + site;
+  }
+
+  void say(const std::string& line) const {
+    if (!options_.quiet) std::fprintf(stderr, "%s\n", line.c_str());
+  }
+
+  int say_plan() const {
+    const std::string what =
+        plan_.flags ? fetch::searching_line(plan_.codes) : "Files listed in " + list_name();
+    const std::string from =
+        plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
+    std::printf("%s\n", what.c_str());
+    if (plan_.flags) std::printf("From: %s\n", from.c_str());
+    std::printf("Into: %s\n",
+                keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
+    std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(),
+                options_.retries + 1);
+    return kAllWell;
+  }
+
+  fetch::ConsoleOptions console_options() const {
+    fetch::ConsoleOptions console;
+    if (options_.json)
+      console.lines = fetch::ItemLines::json;
+    else if (options_.verbose)
+      console.lines = fetch::ItemLines::text;
+    console.at_once = options_.executor == ExecutorKind::inline_;
+    console.progress =
+        !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
+    console.flags = plan_.flags;
+    if (plan_.flags) console.expected = plan_.codes.size();
+    return console;
+  }
+
+  fetch::RunOptions run_options() const {
+    fetch::RunOptions run;
+    run.limits = limits_of(options_);
+    if (server_) run.limits.set_trusted_endpoint("127.0.0.1:" + std::to_string(server_->port()));
+    run.retry.retries = options_.retries;
+    run.retry.also = options_.retry_statuses;
+    run.retry.longest_retry_after = options_.max_retry_after;
+    run.order = options_.order;
+    run.trace = options_.trace_futures;
+    run.grace = kGrace;
+    // Enough to keep every worker busy between two of its messages.
+    run.window = options_.executor == ExecutorKind::inline_ ? 1 : plan_.in_flight * 2 + 512;
+    return run;
+  }
+
+  std::unique_ptr<fetch::Source> make_source(fetch::Run& run) const {
+    if (plan_.flags) return fetch::from_codes(plan_.codes, base_url() + plan_.url_template);
+    const auto limit = options_.limit ? std::optional<std::size_t>(*options_.limit) : std::nullopt;
+    return fetch::from_list(options_.from, limit, [&run] { run.wake(); });
+  }
+
+  void give_path(fetch::Item& item) {
+    if (keeps_files()) item.path = path_of(names_.name_for(item.key, item.url));
+  }
+
+  void report(const fetch::Totals& totals, bool complete, int signal) const {
+    if (options_.quiet) return;
+    const std::chrono::duration<double> elapsed = Clock::now() - begin_;
+    say(connections_line(options_, plan_));
+    std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
+    if (signal != 0)
+      say("Interrupted. What was downloaded is complete. To go on, run the same command again: it "
+          "begins anew.");
+    if (totals.ended() == 0 && complete) say("The list is empty.");
+  }
+
+  void attach(fetch::Run* run) {
+    const std::lock_guard lock(mutex_);
+    run_ = run;
+    if (run_ == nullptr || signalled_ == 0) return;
+    if (signalled_ == 1)
+      run_->stop();
+    else
+      run_->abandon();
+  }
+
+  // In the thread that hears signals.
+  void on_signal(int times) {
+    const std::lock_guard lock(mutex_);
+    signalled_ = times;
+    const auto limit = Clock::now() + (times == 1 ? kGrace : kGrace.zero());
+    give_up_at = limit.time_since_epoch().count();
+    if (run_ == nullptr) return;
+    if (times == 1)
+      run_->stop();
+    else
+      run_->abandon();
+  }
+
+  const FetchOptions& options_;
+  const FetchPlan plan_;
+  const Clock::time_point begin_ = Clock::now();
+  fetch::Names names_;
+  std::optional<serve::Server> server_;
+
+  std::mutex mutex_;  // guards what follows
+  fetch::Run* run_ = nullptr;
+  int signalled_ = 0;
+};
+
+int fetch_files(const FetchOptions& options) {
+  try {
+    return FetchCommand(options).run();
+  } catch (const std::invalid_argument& error) {
+    std::fprintf(stderr, "flagship fetch: %s\nRun with --help for more information.\n",
+                 error.what());
+    return kUsage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "flagship fetch: %s\n", error.what());
+    return kBroken;
+  }
+}
+
+}  // namespace
+
+void add_fetch(CLI::App& app, int& exit_code) {
+  const auto options = std::make_shared<FetchOptions>();
+  CLI::App& command = *app.add_subcommand("fetch", "Download many files");
+  declare_fetch_options(command, *options);
+  command.callback([options, &exit_code] { exit_code = fetch_files(*options); });
+}
+
+}  // namespace flagship::cli

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "master/cli/server_options.hpp"
+#include "master/fetch/run.hpp"
+
+namespace flagship::cli {
+
+enum class ExecutorKind { inline_, threads, processes };
+enum class ServerLabel { local, delay, error, remote };
+enum class SinkKind { files, none };
+
+struct Stall {
+  std::uint64_t bytes = 1;
+  std::chrono::milliseconds time{20'000};
+};
+
+/// `flagship fetch` as it was typed.
+struct FetchOptions {
+  std::vector<std::string> codes;
+  bool all = false;
+  bool every = false;
+  std::optional<int> limit;
+  std::optional<ServerLabel> server;
+  ServerOptions practice;
+  std::string base_url;
+  std::string url_template;
+  std::string from;
+
+  ExecutorKind executor = ExecutorKind::processes;
+  int workers = 0;  // 0: usable CPUs
+  int max_in_flight = 30;
+  fetch::Order order = fetch::Order::completion;
+  std::string worker_program;
+
+  std::chrono::milliseconds timeout{30'000};
+  std::chrono::milliseconds connect_timeout{10'000};
+  Stall stall;
+  int retries = 4;
+  std::set<unsigned> retry_statuses;
+  std::chrono::milliseconds max_retry_after{120'000};
+  int max_redirects = 10;
+  bool allow_downgrade = false;
+  std::uint64_t max_size = std::uint64_t{1} << 30;
+  bool allow_private = false;
+
+  std::string output = "downloads";
+  std::string name = "{key}{ext}";
+  SinkKind sink = SinkKind::files;
+
+  bool json = false;
+  bool verbose = false;
+  bool quiet = false;
+  bool trace_futures = false;
+  bool dry_run = false;
+};
+
+void declare_fetch_options(CLI::App& command, FetchOptions& options);
+
+}  // namespace flagship::cli

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "master/cli/fetch_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "flagship/options.hpp"
+#include "master/fetch/source.hpp"
+
+namespace flagship::cli {
+namespace {
+
+constexpr const char* kFlagPath = "/{cc}/{cc}.gif";
+
+fetch::Codes codes_of(const FetchOptions& options) {
+  fetch::Codes codes = options.every           ? fetch::every_code()
+                       : options.all           ? fetch::all_countries()
+                       : options.codes.empty() ? fetch::pop20()
+                                               : fetch::codes_of(options.codes);
+  if (options.limit && codes.size() > static_cast<std::size_t>(*options.limit))
+    codes.erase(std::next(codes.begin(), *options.limit), codes.end());
+  return codes;
+}
+
+const char* name_of(ServerLabel label) {
+  switch (label) {
+    case ServerLabel::local:
+      return "LOCAL";
+    case ServerLabel::delay:
+      return "DELAY";
+    case ServerLabel::error:
+      return "ERROR";
+    case ServerLabel::remote:
+      return "REMOTE";
+  }
+  return "";
+}
+
+void refuse_what_does_not_go_together(const FetchOptions& options) {
+  const bool codes = !options.codes.empty() || options.all || options.every;
+  if (!options.from.empty() && codes)
+    throw std::invalid_argument("--from: a list and country codes do not go together");
+  if (!options.from.empty() && !options.url_template.empty())
+    throw std::invalid_argument("--template: a list has its own URLs");
+  if (!options.from.empty() && !options.base_url.empty())
+    throw std::invalid_argument("--base-url: a list has its own URLs");
+  if (!options.base_url.empty() && !options.url_template.empty())
+    throw std::invalid_argument("--base-url: give either that or --template");
+  if (options.json && options.trace_futures)
+    throw std::invalid_argument(
+        "--json: its lines and those of --trace-futures would mix on stdout");
+  if (options.json && options.verbose)
+    throw std::invalid_argument("--json: its lines and those of --verbose would mix on stdout");
+  const bool elsewhere =
+      !options.base_url.empty() || !options.url_template.empty() || !options.from.empty();
+  if (options.server && *options.server != ServerLabel::remote && elsewhere)
+    throw std::invalid_argument(
+        std::string("--server: ") + name_of(*options.server) +
+        " is a built-in server; --base-url, --template and --from go with REMOTE");
+  if (options.server == ServerLabel::remote && !elsewhere)
+    throw std::invalid_argument("--server: REMOTE needs --base-url");
+  if (elsewhere && options.practice.any())
+    throw std::invalid_argument(
+        "--delay, --error-rate, --fault: they are for the built-in servers");
+}
+
+serve::Options practice_of(const FetchOptions& options, ServerLabel label) {
+  ServerOptions chosen = options.practice;
+  if (label == ServerLabel::delay && !chosen.delay) chosen.delay = "0.5..5";
+  if (label == ServerLabel::error && !chosen.error_rate && !chosen.fault) chosen.error_rate = 0.25;
+  return chosen.practice_options();
+}
+
+// Else every file would be the same one, under different names.
+void refuse_template_without_code(const std::string& url_template) {
+  for (const char* place : {"{cc}", "{CC}", "{key}"})
+    if (url_template.find(place) != std::string::npos) return;
+  throw std::invalid_argument("--template: '" + url_template +
+                              "' has no {cc} or {CC} where the code goes");
+}
+
+std::string without_slash(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+}  // namespace
+
+FetchPlan plan_fetch(const FetchOptions& options) {
+  refuse_what_does_not_go_together(options);
+  FetchPlan plan;
+  const bool elsewhere =
+      !options.base_url.empty() || !options.url_template.empty() || !options.from.empty();
+  const ServerLabel label =
+      options.server.value_or(elsewhere ? ServerLabel::remote : ServerLabel::local);
+  plan.label = name_of(label);
+  plan.built_in = label != ServerLabel::remote;
+  if (plan.built_in) plan.practice = practice_of(options, label);
+  plan.flags = options.from.empty();
+  if (plan.flags) plan.codes = codes_of(options);
+  if (!options.url_template.empty()) refuse_template_without_code(options.url_template);
+  plan.url_template = !options.url_template.empty() ? options.url_template
+                      : plan.built_in               ? kFlagPath
+                                                    : without_slash(options.base_url) + kFlagPath;
+
+  const auto most = static_cast<std::size_t>(
+      std::min(options.max_in_flight, options.limit.value_or(options.max_in_flight)));
+  const std::size_t items = plan.flags
+                                ? plan.codes.size()
+                                : std::max<std::size_t>(1, fetch::count_items(options.from, most));
+  const auto asked =
+      static_cast<std::size_t>(options.workers > 0 ? options.workers : usable_cpus());
+  plan.in_flight = std::min(static_cast<std::size_t>(options.max_in_flight), items);
+  plan.workers = std::min(asked, plan.in_flight);
+  if (options.executor == ExecutorKind::inline_) plan.workers = 1;
+  if (options.executor != ExecutorKind::processes)
+    plan.in_flight = plan.workers;  // one transfer in each
+  return plan;
+}
+
+v1::FetchLimits limits_of(const FetchOptions& options) {
+  const auto ms = [](std::chrono::milliseconds time) {
+    return static_cast<std::uint32_t>(time.count());
+  };
+  v1::FetchLimits limits;
+  limits.set_timeout_ms(ms(options.timeout));
+  limits.set_connect_timeout_ms(ms(options.connect_timeout));
+  limits.set_stall_bytes(options.stall.bytes);
+  limits.set_stall_ms(ms(options.stall.time));
+  limits.set_max_redirects(static_cast<std::uint32_t>(options.max_redirects));
+  limits.set_allow_downgrade(options.allow_downgrade);
+  limits.set_max_bytes(options.max_size);
+  limits.set_allow_private(options.allow_private);
+  return limits;
+}
+
+std::string connections_line(const FetchOptions& options, const FetchPlan& plan) {
+  if (options.executor == ExecutorKind::inline_) return "1 connection, inline.";
+  const char* const s = plan.workers == 1 ? "" : "s";
+  const std::string workers =
+      options.executor == ExecutorKind::threads
+          ? fmt::format("{} thread{}", plan.workers, s)
+          : fmt::format("{} worker process{}", plan.workers, plan.workers == 1 ? "" : "es");
+  return fmt::format("{} concurrent connection{}, {}.", plan.in_flight,
+                     plan.in_flight == 1 ? "" : "s", workers);
+}
+
+}  // namespace flagship::cli

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include "master/fetch/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "worker/fetch/text.hpp"
+#include "worker/fetch/url.hpp"
+
+namespace flagship::fetch {
+namespace {
+
+constexpr std::size_t kListedCodes = 10;
+constexpr std::size_t kShown = 2000;  // bytes of a key, URL or reason in a line for people
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes)
+    fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+// Keys and URLs come from lists and reasons from servers: none of them gets to talk to the
+// terminal.
+std::string shown(std::string_view text) {
+  std::string line = printable(text, kShown);
+  if (text.size() > kShown) line += "...";
+  return line;
+}
+
+nlohmann::json text_or_null(std::string_view text) {
+  return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
+}
+
+}  // namespace
+
+std::string_view class_name(v1::FetchClass error_class) {
+  switch (error_class) {
+    case v1::DNS:
+      return "dns";
+    case v1::CONNECT:
+      return "connect";
+    case v1::TLS:
+      return "tls";
+    case v1::TIMEOUT:
+      return "timeout";
+    case v1::STALLED:
+      return "stalled";
+    case v1::RESET:
+      return "reset";
+    case v1::TRUNCATED:
+      return "truncated";
+    case v1::PROTOCOL:
+      return "protocol";
+    case v1::HTTP_STATUS:
+      return "http_status";
+    case v1::REDIRECT:
+      return "redirect";
+    case v1::TOO_LARGE:
+      return "too_large";
+    case v1::WRONG_TYPE:
+      return "wrong_type";
+    case v1::BAD_CHECKSUM:
+      return "bad_checksum";
+    case v1::REFUSED_SCHEME:
+      return "refused_scheme";
+    case v1::REFUSED_ADDRESS:
+      return "refused_address";
+    case v1::DISK:
+      return "disk";
+    case v1::WORKER_DIED:
+      return "worker_died";
+    case v1::CANCELLED:
+      return "cancelled";
+    case v1::BAD_INPUT:
+      return "bad_input";
+    default:
+      return "";
+  }
+}
+
+std::string_view outcome_name(v1::FetchOutcome outcome) {
+  switch (outcome) {
+    case v1::FETCH_OK:
+      return "ok";
+    case v1::FETCH_NOT_FOUND:
+      return "not_found";
+    case v1::FETCH_SKIPPED:
+      return "skipped";
+    default:
+      return "error";
+  }
+}
+
+std::string json_line(const ItemReport& report) {
+  const v1::FetchResult& result = report.result;
+  const bool ok = result.outcome() == v1::FETCH_OK;
+  nlohmann::ordered_json line;
+  line["key"] = report.item.key;
+  line["url"] = report.item.url;
+  line["outcome"] = outcome_name(result.outcome());
+  line["class"] = text_or_null(class_name(result.error_class()));
+  line["reason"] = text_or_null(result.reason());
+  line["attempts"] = report.attempts;
+  line["status"] = result.status() != 0 ? nlohmann::json(result.status()) : nlohmann::json(nullptr);
+  line["bytes"] = result.bytes();
+  line["sha256"] = text_or_null(hex(result.sha256()));
+  line["path"] = ok ? text_or_null(report.item.path) : nlohmann::json(nullptr);
+  line["type"] = text_or_null(result.type());
+  line["ms"] = static_cast<double>(result.micros()) / 1000;
+  line["host"] = text_or_null(report.where.host);
+  line["worker"] =
+      report.where.worker >= 0 ? nlohmann::json(report.where.worker) : nlohmann::json(nullptr);
+  line["pid"] = report.where.pid > 0 ? nlohmann::json(report.where.pid) : nlohmann::json(nullptr);
+  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string text_line(const ItemReport& report) {
+  const v1::FetchResult& result = report.result;
+  const std::string key = shown(report.item.key);
+  const std::string url = shown(shown_url(report.item.url));
+  switch (result.outcome()) {
+    case v1::FETCH_OK:
+      return fmt::format("{} OK", key);
+    case v1::FETCH_NOT_FOUND:
+      return fmt::format("{} not found: {}", key, url);
+    case v1::FETCH_SKIPPED:
+      return fmt::format("{} skipped: {}", key, shown(report.item.path));
+    default:
+      break;
+  }
+  return fmt::format("{} error: {}{}{}: {} ({} attempt{})", key, url, url.empty() ? "" : ": ",
+                     class_name(result.error_class()), shown(result.reason()), report.attempts,
+                     report.attempts == 1 ? "" : "s");
+}
+
+std::string count_of(std::uint64_t n, bool flags) {
+  return fmt::format("{} {}{}", n, flags ? "flag" : "file", n == 1 ? "" : "s");
+}
+
+std::string searching_line(const Codes& codes) {
+  std::string which;
+  if (codes.size() > kListedCodes)
+    which = fmt::format("from {} to {}", *codes.begin(), *codes.rbegin());
+  else
+    which = fmt::format("{}", fmt::join(codes, ", "));
+  return fmt::format("Searching for {}: {}", count_of(codes.size(), true), which);
+}
+
+std::string summary(const Totals& totals, bool flags, std::chrono::duration<double> elapsed) {
+  const char* const noun = flags ? "flag" : "file";
+  std::string text(20, '-');
+  text += fmt::format("\n{:3} {}{} downloaded.\n", totals.ok, noun, totals.ok == 1 ? "" : "s");
+  if (totals.skipped > 0) text += fmt::format("{:3} skipped.\n", totals.skipped);
+  if (totals.not_found > 0) text += fmt::format("{:3} not found.\n", totals.not_found);
+  if (totals.errors > 0)
+    text += fmt::format("{:3} error{}.\n", totals.errors, totals.errors == 1 ? "" : "s");
+  text += fmt::format("Elapsed time: {:.2f}s\n", elapsed.count());
+  return text;
+}
+
+}  // namespace flagship::fetch

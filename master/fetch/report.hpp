@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// What a run says of itself: lines for people and programs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "master/fetch/run.hpp"
+
+namespace flagship::fetch {
+
+/// "bad_checksum"; empty for no error.
+std::string_view class_name(v1::FetchClass error_class);
+std::string_view outcome_name(v1::FetchOutcome outcome);
+
+/// One line of JSON without the newline.
+std::string json_line(const ItemReport& report);
+/// "BR OK", "BR not found: URL", "BR error: ...".
+std::string text_line(const ItemReport& report);
+
+/// "1 flag", "20 flags"; "files" when the run is a list.
+std::string count_of(std::uint64_t n, bool flags);
+/// "Searching for 20 flags: from BD to VN".
+std::string searching_line(const Codes& codes);
+/// The lines with the counts.
+std::string summary(const Totals& totals, bool flags, std::chrono::duration<double> elapsed);
+
+}  // namespace flagship::fetch

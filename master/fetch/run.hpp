@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "flagship/flagship.hpp"
+#include "flagship/v1/fetch.pb.h"
+#include "master/fetch/item.hpp"
+#include "master/fetch/retry.hpp"
+#include "master/fetch/source.hpp"
+
+namespace flagship::fetch {
+
+using ResultFuture = Future<v1::FetchResult>;
+
+enum class Order { completion, input };
+
+struct RunOptions {
+  v1::FetchLimits limits;
+  RetryPolicy retry;
+  Order order = Order::completion;
+  std::size_t window = 64;  // items that are under way at once, at most; more than can be in flight
+  bool trace = false;       // the observer hears of each future
+  std::chrono::milliseconds grace{
+      5000};  // for what is in flight after `stop`; then its workers are killed
+};
+
+/// How an item ended, once and for all.
+struct ItemReport {
+  Item item;
+  v1::FetchResult result;
+  int attempts = 1;  // those that a worker's death cut short included
+  Outcome where;     // of the last attempt
+};
+
+struct Totals {
+  std::uint64_t ok = 0, not_found = 0, errors = 0, skipped = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t ended() const { return ok + not_found + errors + skipped; }
+};
+
+/// Hears of a run. All of it in the thread of the run, but `began`.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void scheduled(const Item&, const ResultFuture&) {}
+  virtual void began(const Item&, const ResultFuture&) {}  // in any thread
+  virtual void completed(const Item&, const ResultFuture&) {}
+  virtual void ended(const ItemReport&, const Totals&) {}
+  /// There is nothing to do for a moment. When it wants to be asked again at the latest; nothing:
+  /// any time.
+  virtual std::optional<std::chrono::steady_clock::time_point> idle(const Totals&) {
+    return std::nullopt;
+  }
+};
+
+/// Downloads all that a source yields through an executor, any of them: submit and as_completed,
+/// with retries, bounded however long the source is. A server that names a time to come back at
+/// (Retry-After) is left alone until then. `prepare` gives an item its path. One thread runs it;
+/// `wake` and `stop` are for others.
+class Run {
+ public:
+  Run(AnyExecutor executor, RunOptions options, Observer& observer);
+
+  /// Returns when every item has its end, or after `stop`. Throws what breaks the executor.
+  Totals operator()(Source& source, const std::function<void(Item&)>& prepare);
+
+  /// The source may have more.
+  void wake();
+  /// Nothing new begins; what is in flight may finish for the grace period, then its workers are
+  /// killed.
+  void stop();
+  /// What is in flight is given up now.
+  void abandon();
+  /// Every item of the source has had its end. False after a `stop` that came before that.
+  bool complete() const { return source_ended_ && left_out_ == 0; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Failure {
+    v1::FetchResult result;
+    Outcome where;
+  };
+  struct Attempt {
+    Item item;
+    int number = 1;
+    int lost = 0;                 // attempts that a worker's death cut short, besides
+    std::optional<Failure> last;  // how the one before it ended
+  };
+
+  bool refill(Source& source, const std::function<void(Item&)>& prepare);
+  void begin(Attempt&& attempt);
+  void submit(Attempt&& attempt);
+  void on_completed(const ResultFuture& future);
+  void retry_due();
+  void hold_back(const std::string& url, std::chrono::milliseconds time);
+  void conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where);
+  void leave(Attempt&& attempt);
+  void emit(const ItemReport& report);
+  void emit_in_turn();
+  void heed_stop();
+  bool finished() const;
+  Clock::time_point next_wake() const;
+  v1::FetchResult result_of(const ResultFuture& future) const;
+  std::size_t under_way() const { return attempts_.size() + waiting_.size() + out_of_turn_.size(); }
+
+  const AnyExecutor executor_;
+  const ExecutorView view_;
+  const RunOptions options_;
+  Observer& observer_;
+  AsCompleted<ResultFuture> completions_;
+  std::unordered_map<ResultFuture, Attempt> attempts_;
+  std::multimap<Clock::time_point, Attempt> waiting_;  // for their time to begin
+  std::unordered_map<std::string, Clock::time_point>
+      held_back_;  // origins that are left alone until then
+  std::map<std::uint64_t, std::optional<ItemReport>>
+      out_of_turn_;  // with Order::input; nothing: has no report
+  std::uint64_t next_turn_ = 0;
+  Totals totals_;
+  bool source_ended_ = false;
+  std::uint64_t left_out_ = 0;  // items that never began
+  std::minstd_rand random_{std::random_device{}()};
+
+  std::atomic<bool> woken_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> abandoned_{false};
+  bool stop_heeded_ = false;
+  bool killed_ = false;
+  Clock::time_point stop_limit_{};
+};
+
+}  // namespace flagship::fetch

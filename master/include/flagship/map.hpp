@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+// What `executor.map<F>(ranges...)` returns.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "flagship/detail/call.hpp"
+#include "flagship/detail/chunk.hpp"
+#include "flagship/future.hpp"
+#include "flagship/options.hpp"
+
+namespace flagship {
+
+namespace detail {
+
+/// A chunk on its way: its result stays bytes until its items are asked for.
+class ChunkCall final : public RemoteCall {
+ public:
+  using RemoteCall::RemoteCall;
+  std::string value_type() const override { return "chunk"; }
+  void read_result(std::string_view bytes) override { bytes_ = bytes; }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+/// How many items make a chunk: one at first; more while chunks are over in no time, fewer when
+/// they take long.
+class ChunkSize {
+ public:
+  ChunkSize(std::size_t fixed, std::size_t most)
+      : size_(fixed != 0 ? fixed : 1), most_(fixed != 0 ? fixed : most), automatic_(fixed == 0) {}
+  std::size_t get() const { return size_; }
+  void learn(std::size_t items, duration wall) {
+    if (!automatic_ || items != size_) return;
+    if (wall < kShort)
+      size_ = std::min(size_ * 2, most_);
+    else if (wall > kLong)
+      size_ = std::max<std::size_t>(1, size_ / 2);
+  }
+
+ private:
+  static constexpr duration kShort = std::chrono::microseconds(500);
+  static constexpr duration kLong = std::chrono::milliseconds(5);
+  std::size_t size_;
+  std::size_t most_;
+  bool automatic_;
+};
+
+/// std::invalid_argument for sizes that can only be negative numbers.
+void check(const MapOptions& options);
+
+}  // namespace detail
+
+/// The results of a map, an input range in the order of its input. Calls are submitted at once, as
+/// many as its bound allows, and more as results are taken; the input is read no further than that.
+/// `*it` waits for the item and throws what its call threw, or TimeoutError; `++it` goes on to the
+/// next. After a TimeoutError there is no next. Letting go of the range cancels what has not begun.
+/// One thread at a time.
+template <auto F, class... V>
+class MapRange {
+ public:
+  using R = detail::result_of<F>;
+  using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+
+  MapRange(std::shared_ptr<detail::ExecutorCore> core, CallOptions call, const MapOptions& options,
+           V... ranges)
+      : core_(std::move(core)),
+        call_(std::move(call)),
+        deadline_(options.timeout ? detail::deadline_in(*options.timeout) : detail::Deadline()),
+        bound_(options.buffersize),
+        chunk_(options.chunksize, options.buffersize != 0 ? options.buffersize : kMostItems),
+        ranges_(std::move(ranges)...),
+        at_(std::apply([](auto&... range) { return std::tuple(std::ranges::begin(range)...); },
+                       ranges_)) {
+    detail::check(options);
+    refill();
+  }
+  MapRange(const MapRange&) = delete;
+  MapRange& operator=(const MapRange&) = delete;
+  ~MapRange() { cancel(); }
+
+  class iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = MapRange::value_type;
+    using difference_type = std::ptrdiff_t;
+    iterator() = default;
+    explicit iterator(MapRange* range) : range_(range) {}
+    value_type& operator*() const { return range_->current(); }
+    iterator& operator++() {
+      range_->advance();
+      return *this;
+    }
+    void operator++(int) { range_->advance(); }
+    bool operator==(std::default_sentinel_t) const { return range_->chunks_.empty(); }
+
+   private:
+    MapRange* range_ = nullptr;
+  };
+
+  iterator begin() { return iterator(this); }
+  std::default_sentinel_t end() const { return {}; }
+
+ private:
+  static constexpr std::size_t kMostItems = 4096;
+  static constexpr std::size_t kMostBytes =
+      32 * 1024;  // of a chunk's arguments, with automatic size
+  static constexpr std::size_t kChunksAhead = 64;
+
+  struct Chunk {
+    detail::Ref<detail::StateBase> state;
+    std::size_t items = 1;
+    std::size_t taken = 0;
+    std::optional<Reader> results{};  // of a remote one that returned
+  };
+
+  bool exhausted() const {
+    return std::apply(
+        [this](auto&... range) { return exhausted(std::index_sequence_for<V...>{}, range...); },
+        ranges_);
+  }
+  template <std::size_t... I, class... Ranges>
+  bool exhausted(std::index_sequence<I...>, Ranges&... range) const {
+    return ((std::get<I>(at_) == std::ranges::end(range)) || ...);
+  }
+
+  template <class Use>
+  void take_input(Use&& use) {
+    std::apply(
+        [&](auto&... it) {
+          use(*it...);
+          (++it, ...);
+        },
+        at_);
+  }
+
+  bool full() const {
+    return bound_ != 0
+               ? waiting_ + 1 > bound_
+               : chunks_.size() >= kChunksAhead && waiting_ >= kChunksAhead * chunk_.get() / 2;
+  }
+
+  void refill() {
+    try {
+      while (!ended_ && !full() && !exhausted())
+        core_->in_process() ? submit_here() : submit_chunk();
+    } catch (const ShutdownError&) {
+      if (!fed_) throw;
+      ended_ = true;  // the executor is gone: what was submitted is all there will be
+    }
+    fed_ = true;
+  }
+
+  void submit_here() {
+    take_input([this](auto&&... item) {
+      using Arguments = detail::arguments_of<F>;
+      auto function = [arguments =
+                           Arguments(std::forward<decltype(item)>(item)...)]() mutable -> R {
+        return detail::call_again<F>(arguments);
+      };
+      using Call = detail::LocalCallOf<R, decltype(function)>;
+      const auto call = detail::Ref<Call>::adopt(
+          new Call(detail::display_name<F>(), std::move(function), call_.retries));
+      if (!call_.name.empty()) call->own_name(call_.name);
+      core_->submit(
+          std::shared_ptr<detail::LocalCall>(call.get(), [kept = call](detail::LocalCall*) {}));
+      chunks_.push_back({detail::Ref<detail::StateBase>(call.get())});
+    });
+    ++waiting_;
+  }
+
+  void submit_chunk() {
+    auto call =
+        detail::Ref<detail::ChunkCall>::adopt(new detail::ChunkCall(detail::display_name<F>()));
+    if (!call_.name.empty()) call->own_name(call_.name);
+    call->function = detail::chunk_key<F>();
+    call->priority = call_.priority;
+    call->notify = call_.notify_running;
+    const std::size_t room = bound_ != 0 ? bound_ - waiting_ : kMostItems;
+    const std::size_t most = std::min(chunk_.get(), room);
+    std::uint32_t items = 0;
+    Writer out(call->payload);
+    out.put(call_.retries);
+    const std::size_t count_at = call->payload.size();
+    out.put(items);
+    try {
+      do {
+        take_input([&](auto&&... item) { write(out, std::forward<decltype(item)>(item)...); });
+        ++items;
+      } while (items < most && call->payload.size() < kMostBytes && !exhausted());
+      std::memcpy(call->payload.data() + count_at, &items, sizeof items);
+      if (call->payload.size() > core_->max_message_bytes())
+        detail::throw_too_large("arguments", call->payload.size(), core_->max_message_bytes());
+      core_->submit(detail::Ref<detail::RemoteCall>(call.get()));
+    } catch (const ShutdownError&) {
+      throw;
+    } catch (const BrokenExecutor&) {
+      throw;
+    } catch (...) {  // an item that cannot be written fails its chunk
+      if (items == 0) items = 1;
+      call->finish(Ending::raised, std::current_exception());
+    }
+    chunks_.push_back({detail::Ref<detail::StateBase>(call.get()), items});
+    waiting_ += items;
+  }
+
+  template <class... Item>
+  static void write(Writer& out, Item&&... item) {
+    const detail::arguments_of<F> arguments(std::forward<Item>(item)...);
+    std::apply([&out](const auto&... argument) { (out.put(argument), ...); }, arguments);
+  }
+
+  value_type& current() {
+    if (value_) return *value_;
+    Chunk& chunk = chunks_.front();
+    if (!chunk.state->wait(deadline_)) {
+      cancel();
+      throw TimeoutError("the map's results did not come in time", waiting_);
+    }
+    detail::wait_for_value(*chunk.state, {});
+    if (core_->in_process())
+      take_local(chunk);
+    else
+      take_remote(chunk);
+    return *value_;
+  }
+
+  void take_local(Chunk& chunk) {
+    auto& slot =
+        *const_cast<detail::Slot<R>*>(static_cast<const detail::Slot<R>*>(chunk.state->value()));
+    if constexpr (std::is_void_v<R>)
+      value_.emplace();
+    else
+      value_.emplace(std::move(*slot));
+  }
+
+  void take_remote(Chunk& chunk) {
+    if (!chunk.results)
+      chunk.results.emplace(static_cast<detail::ChunkCall&>(*chunk.state).bytes());
+    item_read_ = true;
+    if (!chunk.results->template get<bool>())
+      std::rethrow_exception(detail::unpack_exception(chunk.results->template get<std::string>()));
+    if constexpr (std::is_void_v<R>)
+      value_.emplace();
+    else
+      value_.emplace(chunk.results->template get<R>());
+  }
+
+  void advance() {
+    if (chunks_.empty()) return;
+    Chunk& chunk = chunks_.front();
+    skip_unread(chunk);
+    value_.reset();
+    item_read_ = false;
+    --waiting_;
+    if (++chunk.taken == chunk.items) {
+      chunk_.learn(chunk.items, chunk.state->facts().wall);
+      chunks_.pop_front();
+    }
+    refill();
+  }
+
+  // An item that nobody looked at has to be read over to get at the next one.
+  void skip_unread(Chunk& chunk) {
+    if (core_->in_process() || item_read_ || chunk.taken + 1 == chunk.items) return;
+    try {
+      current();
+    } catch (...) {
+    }
+  }
+
+  void cancel() {
+    ended_ = true;
+    for (Chunk& chunk : chunks_) chunk.state->cancel();
+    chunks_.clear();
+    waiting_ = 0;
+  }
+
+  const std::shared_ptr<detail::ExecutorCore> core_;
+  const CallOptions call_;
+  const detail::Deadline deadline_;
+  const std::size_t bound_;  // in items; 0: automatic
+  detail::ChunkSize chunk_;
+  std::tuple<V...> ranges_;
+  std::tuple<std::ranges::iterator_t<V>...> at_;
+  std::deque<Chunk> chunks_;  // submitted and not used up, in input order
+  std::size_t waiting_ = 0;   // their items that were not taken
+  std::optional<value_type> value_;
+  bool item_read_ = false;
+  bool ended_ = false;
+  bool fed_ = false;
+};
+
+}  // namespace flagship

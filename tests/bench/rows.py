@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""What scripts/bench measures: a function for each row, registered under the row's number.
+
+A row says what is ours, who else is measured in the same rounds, and which ratio is wanted. To add one: write a
+function here, and give it a tiny size for --quick.
+"""
+from harness import Absent, Contender, Failed, Row
+
+ROWS = {}
+CODES = "BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN".split()
+
+
+def row(number, name, unit):
+    def register(function):
+        def measured(bench):
+            result = Row(number, name, unit)
+            try:
+                function(bench, result)
+            except Absent as reason:
+                result.note = str(reason)
+            return result
+
+        ROWS[number] = measured
+        return function
+
+    return register
+
+
+@row("P1", "no-op submit + as_completed, 2 workers", "tasks/s")
+def no_op_rate(bench, result):
+    tasks, messages = bench.count(200_000, 500), bench.count(1_000_000, 2_000)
+
+    def ours():
+        return bench.number([bench.ours("pool_bench"), "p1", "--tasks", tasks, "--workers", 2], "tasks_per_s")
+
+    def python(kind):
+        return lambda: bench.number(bench.python("executors.py", "rate", kind, tasks, 2), "tasks_per_s")
+
+    def limit():
+        return bench.number([bench.ours("zmq_limit"), "rate", messages, 2, 1000], "tasks_per_s")
+
+    bench.take_turns(result, Contender("flagship", ours), [
+        Contender("CPython ProcessPoolExecutor", python("processes"), ">= 150"),
+        Contender("CPython ThreadPoolExecutor", python("threads"), ">= 12"),
+        Contender("bare libzmq, window 1000", limit, ">= 0.8"),
+    ])
+
+
+@row("P2", "submit(no-op).result(), p50", "us")
+def no_op_latency(bench, result):
+    calls = bench.count(3_000, 50)
+    bench.take_turns(result, Contender("flagship", lambda: bench.number(
+        [bench.ours("pool_bench"), "p2", "--calls", calls], "p50_us")), [
+            Contender("CPython ProcessPoolExecutor", lambda: bench.number(
+                bench.python("executors.py", "ping", "processes", calls, 2), "p50_us"), "<= 0.45"),
+            Contender("bare libzmq ping-pong", lambda: bench.number(
+                [bench.ours("zmq_limit"), "ping", calls, 2], "p50_us"), "<= 0.8"),
+        ], rounds=15)
+
+
+@row("P3", "map of a no-op over ints, 2 workers", "items/s")
+def no_op_map(bench, result):
+    items, fewer = bench.count(5_000_000, 5_000), bench.count(1_000_000, 2_000)
+    bench.take_turns(result, Contender("flagship", lambda: bench.number(
+        [bench.ours("pool_bench"), "p3", "--tasks", items, "--workers", 2], "items_per_s")), [
+            Contender("CPython ProcessPoolExecutor, best chunks", lambda: bench.number(
+                bench.python("executors.py", "map", "processes", fewer, 2), "items_per_s"), ">= 15"),
+        ])
+
+
+@row("P4", "20 workers started, a call each, pool gone", "s")
+def pool_life(bench, result):
+    workers = bench.count(20, 2)
+
+    def python(method):
+        return lambda: bench.number(bench.python("executors.py", "life", method, workers, workers), "seconds")
+
+    bench.take_turns(result, Contender("flagship", lambda: bench.number(
+        [bench.ours("pool_bench"), "p4", "--workers", workers], "seconds")), [
+            Contender("CPython, spawn", python("spawn"), "<= 0.06"),
+            Contender("CPython, fork", python("fork"), "<= 0.85"),
+        ])
+
+
+@row("P5", "fetch small files into memory, 2 workers, 64 at once", "files/s")
+def small_files(bench, result):
+    files = bench.count(20_000, 200)
+    listed = bench.folder / "urls.txt"
+    config = bench.folder / "curl.config"
+
+    def serve(folder, port):
+        for last_digit in range(10):
+            (folder / f"{last_digit}.gif").write_bytes(small_gif(340 + 6 * last_digit))
+        return (f"listen 127.0.0.1:{port} backlog=4096;\n"
+                rf"location ~ ^/\d*(\d)\.gif$ {{ alias {folder}/$1.gif; }}")
+
+    def fetched(command):
+        """Files a second of a command that is told where to save; every file has to be there, whole."""
+        with bench.memory_folder() as folder:
+            seconds, _ = bench.run(command(folder), cwd=folder)
+            for i in range(files):
+                saved = folder / f"{i}.gif"
+                if not saved.is_file() or saved.stat().st_size != 340 + 6 * (i % 10):
+                    raise Failed(f"{' '.join(map(str, command(folder)))}\n  {saved.name} is missing or not whole")
+            return files / seconds
+
+    def ours(folder):
+        fetch = [bench.ours("flagship"), "fetch"]
+        if not bench.supports(fetch, "--from"):
+            raise Absent("no --from yet")
+        return [*fetch, "--from", listed, "--name", "{key}{ext}", "--allow-private", "-x", "processes",
+                "-w", 2, "-m", 64, "-q", "-o", folder]
+
+    def curl(folder):
+        config.write_text("".join(f'url = "{url}/{i}.gif"\noutput = "{folder}/{i}.gif"\n' for i in range(files)))
+        return [bench.peer("curl"), "-q", "-sfZ", "--parallel-immediate", "--parallel-max", 64, "-K", config]
+
+    def wget2(folder):
+        return [bench.peer("wget2"), "--no-config", "-q", "--max-threads=64", "--no-robots", "-nd", "-P", folder,
+                "-i", listed]
+
+    with bench.nginx(serve) as url:
+        listed.write_text("".join(f"{url}/{i}.gif\n" for i in range(files)))
+        bench.take_turns(result, Contender("flagship", lambda: fetched(ours)), [
+            Contender("curl -Z", lambda: fetched(curl), ">= 1.8"),
+            Contender("bare libcurl multi, 2 processes", lambda: fetched(
+                lambda folder: [bench.ours("curl_limit"), url, files, 2, 32, folder]), ">= 0.9"),
+            Contender("wget2", lambda: fetched(wget2)),
+        ])
+
+
+@row("P7", "20 flags, each delayed, 20 workers, whole process", "s")
+def delayed_flags(bench, result):
+    delay = bench.count(1.0, 0.1)
+
+    def seconds(command):
+        with bench.memory_folder() as folder:
+            taken, _ = bench.run(command(folder))
+            if len(list(folder.glob("*.gif"))) != len(CODES):
+                raise Failed(f"{' '.join(map(str, command(folder)))}\n  did not save {len(CODES)} flags")
+            return taken
+
+    def ours(folder):
+        return [bench.ours("flagship"), "fetch", "-s", "REMOTE", "--base-url", url, "--allow-private",
+                "-x", "processes", "-w", 20, "-m", 20, "-q", "-o", folder]
+
+    def python(kind):
+        return lambda: seconds(lambda folder: bench.python("flags.py", kind, url, folder, needs="requests"))
+
+    with bench.practice_server(delay) as url:
+        bench.take_turns(result, Contender("flagship", lambda: seconds(ours)), [
+            Contender("the server's delay", lambda: delay, "<= 1.06"),
+            Contender("CPython threads", python("threads")),
+            Contender("CPython processes", python("processes")),
+        ])
+
+
+def small_gif(size):
+    """A picture of one dot, with a comment that makes it `size` bytes long."""
+    head = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
+    tail = b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+    blocks, left = b"!\xfe", size - len(head) - len(tail) - 3
+    while left > 0:
+        length = min(255, left - 1)
+        blocks, left = blocks + bytes([length]) + b"x" * length, left - 1 - length
+    return head + blocks + b"\x00" + tail

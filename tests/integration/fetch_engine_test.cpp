@@ -1,0 +1,1011 @@
+// SPDX-License-Identifier: MIT
+#include "worker/fetch/engine.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "tests/support/fake_resolver.hpp"
+#include "tests/support/scripted_server.hpp"
+#include "tests/support/tls_server.hpp"
+
+namespace flagship::fetch {
+namespace {
+
+using namespace std::chrono_literals;
+using flagship::testing::asks_for;
+using flagship::testing::Certificate;
+using flagship::testing::each_request;
+using flagship::testing::Event;
+using flagship::testing::FakeResolver;
+using flagship::testing::over_tls;
+using flagship::testing::Peer;
+using flagship::testing::response;
+using flagship::testing::ScriptedServer;
+using v1::FetchRequest;
+using v1::FetchResult;
+
+constexpr auto kPatience = 30s;       // what must happen happens within it
+constexpr std::uint32_t kSoon = 300;  // milliseconds: a limit that must pass
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+    ++count;
+  return count;
+}
+
+rlim_t lowest_free_descriptor() {
+  const int descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::close(descriptor);
+  return static_cast<rlim_t>(descriptor);
+}
+
+std::string sha256(std::string_view bytes) {
+  std::string sum(32, '\0');
+  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(sum.data()), nullptr,
+             EVP_sha256(), nullptr);
+  return sum;
+}
+
+std::string content(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+/// A folder of its own, an engine, and at the end a count of what is left.
+class FetchEngine : public ::testing::Test {
+ protected:
+  FetchEngine() {
+    char name[] = "/tmp/flagship-fetch-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    engine_ = std::make_unique<Engine>(
+        8, [this](std::uint64_t token, FetchResult&& result) { done(token, std::move(result)); });
+  }
+
+  ~FetchEngine() override {
+    engine_.reset();
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      const auto name = entry.path().filename().string();
+      EXPECT_FALSE(name.starts_with('.')) << "left behind: " << name;
+    }
+    std::filesystem::remove_all(folder_);
+  }
+
+  FetchRequest request(const std::string& url, const std::string& name = "file") const {
+    FetchRequest request;
+    request.set_url(url);
+    if (!name.empty()) request.set_path((folder_ / name).string());
+    auto& limits = *request.mutable_limits();
+    limits.set_timeout_ms(20'000);
+    limits.set_connect_timeout_ms(10'000);
+    limits.set_max_redirects(5);
+    limits.set_max_bytes(100 << 20);
+    limits.set_allow_private(true);
+    return request;
+  }
+
+  FetchResult get(const std::string& url, const std::string& name = "file") {
+    return run(request(url, name));
+  }
+
+  FetchResult run(const FetchRequest& request) {
+    engine_->start(0, request);
+    wait();
+    return results_[0];
+  }
+
+  /// Drives the engine until nothing is in flight.
+  void wait() {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (engine_->in_flight() > 0) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "transfers never end";
+      step();
+    }
+  }
+
+  void step() {
+    pollfd ready{engine_->fd(), POLLIN, 0};
+    ::poll(&ready, 1, 100);
+    engine_->step();
+  }
+
+  virtual void done(std::uint64_t token, FetchResult&& result) {
+    results_[token] = std::move(result);
+  }
+
+  std::filesystem::path folder_;
+  std::map<std::uint64_t, FetchResult> results_;
+  std::unique_ptr<Engine> engine_;
+};
+
+ScriptedServer::Script good() {
+  return each_request(
+      [](Peer& peer, const std::string&) { peer.send(response("200 OK", "good")); });
+}
+
+// ---- what succeeds ------------------------------------------------------------------------------
+
+TEST_F(FetchEngine, SavesTheBodyUnderItsFinalNameAndTellsWhatItIs) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send(response("200 OK\r\nContent-Type: Image/GIF; q=1", "GIF89a"));
+  }));
+  const auto result = get(server.url("/br.gif"), "BR.gif");
+  EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+  EXPECT_EQ(result.error_class(), v1::NONE);
+  EXPECT_EQ(result.reason(), "");
+  EXPECT_EQ(result.status(), 200u);
+  EXPECT_EQ(result.bytes(), 6u);
+  EXPECT_EQ(result.type(), "image/gif");
+  EXPECT_EQ(result.sha256(), sha256("GIF89a"));
+  EXPECT_EQ(result.final_url(), "");
+  EXPECT_GT(result.micros(), 0u);
+  EXPECT_EQ(content(folder_ / "BR.gif"), "GIF89a");
+}
+
+TEST_F(FetchEngine, HashesAndCountsButKeepsNothingWithoutAPath) {
+  ScriptedServer server(good());
+  const auto result = get(server.url("/"), "");
+  EXPECT_EQ(result.outcome(), v1::FETCH_OK);
+  EXPECT_EQ(result.sha256(), sha256("good"));
+  EXPECT_EQ(result.bytes(), 4u);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(FetchEngine, SavesABodyTooLargeForMemory) {
+  std::string body;
+  for (int i = 0; body.size() < 3'000'000; ++i) body += std::to_string(i) + ",";
+  ScriptedServer server(
+      each_request([&](Peer& peer, const std::string&) { peer.send(response("200 OK", body)); }));
+  const auto result = get(server.url("/large"));
+  EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+  EXPECT_EQ(result.sha256(), sha256(body));
+  EXPECT_EQ(content(folder_ / "file"), body);
+}
+
+TEST_F(FetchEngine, SavesBodiesInChunksOfNoLengthAndOfNoBytes) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    if (asks_for(request, "/chunks")) {
+      peer.send(
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n");
+    } else if (asks_for(request, "/until-the-end")) {
+      peer.send("HTTP/1.1 200 OK\r\n\r\nuntil the end");
+      peer.close();
+    } else {
+      peer.send(response("200 OK", ""));
+    }
+  }));
+  EXPECT_EQ(get(server.url("/chunks"), "chunks").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(get(server.url("/until-the-end"), "end").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(get(server.url("/empty"), "empty").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "chunks"), "abcde");
+  EXPECT_EQ(content(folder_ / "end"), "until the end");
+  EXPECT_EQ(content(folder_ / "empty"), "");
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "empty"));
+}
+
+TEST_F(FetchEngine, PassesOverInterimResponses) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Length: 7\r\n\r\n" +
+              response("200 OK", "good"));
+  }));
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "file"), "good");
+}
+
+TEST_F(FetchEngine, StoresAnEncodedBodyAsItWasSent) {
+  std::string head;
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    head = request;
+    peer.send(response("200 OK\r\nContent-Encoding: gzip", "not really gzip"));
+  }));
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "file"), "not really gzip");
+  EXPECT_EQ(head.find("Accept-Encoding"), std::string::npos);
+  EXPECT_NE(head.find("User-Agent: flagship/0.1.0\r\n"), std::string::npos);
+}
+
+TEST_F(FetchEngine, ReplacesAFileOnlyByACompleteOne) {
+  std::ofstream(folder_ / "file") << "old";
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
+    peer.send(asks_for(request, "/whole") ? "new" : "ne");
+    if (!asks_for(request, "/whole")) peer.close();
+  }));
+  EXPECT_EQ(get(server.url("/half")).error_class(), v1::TRUNCATED);
+  EXPECT_EQ(content(folder_ / "file"), "old");
+  EXPECT_EQ(get(server.url("/whole")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "file"), "new");
+}
+
+TEST_F(FetchEngine, KeepsTheMemoryOfManyLargeBodiesBounded) {
+  const std::string body(250'000, 'x');
+  std::atomic<int> held = 0;
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 250001\r\n\r\n" + body);
+    ++held;
+    peer.hold();
+  });
+  for (std::uint64_t i = 0; i < 300; ++i)
+    engine_->start(i, request(server.url("/"), std::to_string(i)));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (held < 300 && std::chrono::steady_clock::now() < deadline) step();
+  // 75 MB are there, 64 of which may stay in memory.
+  while (std::filesystem::is_empty(folder_) && std::chrono::steady_clock::now() < deadline) step();
+  EXPECT_FALSE(std::filesystem::is_empty(folder_));
+  engine_.reset();
+}
+
+TEST_F(FetchEngine, UsesAConnectionAgain) {
+  ScriptedServer server(good());
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(FetchEngine, CarriesOutManyTransfersAtOnce) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    peer.send(response("200 OK", request.substr(5, request.find(" HTTP") - 5)));
+  }));
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    const auto name = std::to_string(i);
+    engine_->start(i, request(server.url("/" + name), name));
+  }
+  EXPECT_EQ(engine_->in_flight(), 60u);
+  wait();
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    EXPECT_EQ(results_[i].outcome(), v1::FETCH_OK) << results_[i].reason();
+    EXPECT_EQ(content(folder_ / std::to_string(i)), std::to_string(i));
+  }
+}
+
+class ChainOfTransfers : public FetchEngine {
+ protected:
+  void done(std::uint64_t token, FetchResult&& result) override {
+    FetchEngine::done(token, std::move(result));
+    if (token < last_) engine_->start(token + 1, request(next_, ""));
+  }
+  std::string next_;
+  std::uint64_t last_ = 0;
+};
+
+TEST_F(ChainOfTransfers, MayBeginTheNextTransferFromWithinTheReport) {
+  ScriptedServer server(good());
+  next_ = server.url("/");
+  last_ = 50;
+  engine_->start(0, request(next_, ""));
+  wait();
+  EXPECT_EQ(results_.size(), 51u);
+  EXPECT_EQ(results_[50].outcome(), v1::FETCH_OK);
+}
+
+TEST_F(ChainOfTransfers, NeverReportsFromWithinStartAndNeverLoopsForEverInAStep) {
+  next_ = "no url";
+  last_ = 1000;
+  engine_->start(0, request(next_));
+  EXPECT_TRUE(results_.empty());
+  engine_->step();
+  EXPECT_LT(results_.size(), 1000u);
+  wait();
+  EXPECT_EQ(results_.size(), 1001u);
+}
+
+// ---- what fails: one row an ending, and then the next transfer works ----------------------------
+
+struct Failure {
+  const char* name;
+  std::string bytes;  // what the server sends for the request, before it closes
+  v1::FetchClass error_class;
+  std::string reason;
+};
+
+void PrintTo(const Failure& failure, std::ostream* out) { *out << failure.name; }
+
+class FailedFetch : public FetchEngine, public ::testing::WithParamInterface<Failure> {};
+
+TEST_P(FailedFetch, IsOfItsClassAndTheNextTransferWorks) {
+  const Failure& failure = GetParam();
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    if (asks_for(request, "/good")) {
+      peer.send(response("200 OK", "good"));
+    } else {
+      peer.send(failure.bytes);
+      peer.close();
+    }
+  }));
+  auto bad = request(server.url("/bad"), "bad");
+  bad.mutable_limits()->set_max_bytes(1000);
+  const auto result = run(bad);
+  EXPECT_EQ(result.outcome(), v1::FETCH_ERROR);
+  EXPECT_EQ(v1::FetchClass_Name(result.error_class()), v1::FetchClass_Name(failure.error_class))
+      << result.reason();
+  EXPECT_EQ(result.reason(), failure.reason);
+  EXPECT_EQ(result.sha256(), "");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "bad"));
+  EXPECT_EQ(get(server.url("/good"), "good").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "good"), "good");
+}
+
+const std::string kOk = "HTTP/1.1 200 OK\r\n";
+
+const Failure kFailures[] = {
+    {"Teapot", response("418 I'm a Teapot", "short and stout"), v1::HTTP_STATUS,
+     "HTTP error 418 - I'm a Teapot"},
+    {"StatusWithoutPhrase", response("503", ""), v1::HTTP_STATUS, "HTTP error 503"},
+    {"PhraseWithControlCharacters", response("500 \x1b[31mred\x07 \xff", ""), v1::HTTP_STATUS,
+     "HTTP error 500 - [31mred "},
+    {"ErrorWithAnEndlessBody", "HTTP/1.1 502 Bad Gateway\r\n\r\n" + std::string(200'000, 'x'),
+     v1::HTTP_STATUS, "HTTP error 502 - Bad Gateway"},
+    {"ErrorCutShort", "HTTP/1.1 500 Oh\r\nContent-Length: 50\r\n\r\nhalf", v1::HTTP_STATUS,
+     "HTTP error 500 - Oh"},
+    {"NoContent", "HTTP/1.1 204 No Content\r\n\r\n", v1::HTTP_STATUS,
+     "HTTP 204 No Content: not a whole file"},
+    {"ResetContent", response("205 Reset Content", "body"), v1::HTTP_STATUS,
+     "HTTP 205 Reset Content: not a whole file"},
+    {"PartNobodyAskedFor", response("206 Partial Content\r\nContent-Range: bytes 0-3/9", "part"),
+     v1::HTTP_STATUS, "HTTP 206 Partial Content: not a whole file"},
+    {"NotModified", "HTTP/1.1 304 Not Modified\r\n\r\n", v1::HTTP_STATUS,
+     "HTTP 304 Not Modified: not a whole file"},
+    {"SwitchingProtocols", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\n\r\nhello",
+     v1::PROTOCOL, "HTTP 101: the server switches protocols unasked"},
+    {"RedirectWithoutLocation", response("302 Found", ""), v1::REDIRECT,
+     "a redirect without a Location"},
+    {"RedirectToFtp", response("302 Found\r\nLocation: ftp://127.0.0.1/x", ""), v1::REFUSED_SCHEME,
+     "a redirect to ftp: is not followed"},
+    {"RedirectToFile", response("301 Moved\r\nLocation: file:///etc/passwd", ""),
+     v1::REFUSED_SCHEME, "a redirect to file: is not followed"},
+    {"RedirectToNonsense", response("301 Moved\r\nLocation: http://[::1/", ""), v1::REDIRECT,
+     "a redirect to something that is not a URL"},
+    {"RedirectLoop", response("302 Found\r\nLocation: /bad\r\nConnection: close", ""), v1::REDIRECT,
+     "more than 5 redirects"},
+    {"RedirectWithTwoLengths", response("302 Found\r\nLocation: /good\r\nContent-Length: 7", ""),
+     v1::PROTOCOL, "two different Content-Lengths"},
+    {"TooLargeByItsLength", kOk + "Content-Length: 1001\r\n\r\n", v1::TOO_LARGE,
+     "1001 bytes, more than 1000"},
+    {"TooLargeInChunks",
+     kOk + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n",
+     v1::TOO_LARGE, "more than 1000 bytes"},
+    {"EndlessBody", kOk + "\r\n" + std::string(500'000, 'x'), v1::TOO_LARGE,
+     "more than 1000 bytes"},
+    {"BodyCutShort", kOk + "Content-Length: 10\r\n\r\nhalf", v1::TRUNCATED,
+     "the body ended after 4 of 10 bytes"},
+    {"ChunksCutShort", kOk + "Transfer-Encoding: chunked\r\n\r\na\r\nhalf", v1::TRUNCATED,
+     "the connection ended before the body did"},
+    {"LastChunkMissing", kOk + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", v1::TRUNCATED,
+     "the connection ended before the body did"},
+    {"MalformedChunk", kOk + "Transfer-Encoding: chunked\r\n\r\nxyz\r\nhalf\r\n", v1::PROTOCOL,
+     "a malformed chunk in the body"},
+    {"HeadersCutWithinALine", kOk + "Content-Le", v1::TRUNCATED,
+     "the connection ended within the headers"},
+    {"HeadersCutAfterALine", kOk + "Content-Length: 4\r\n", v1::TRUNCATED,
+     "the connection ended within the headers"},
+    {"TwoLengths", kOk + "Content-Length: 4\r\nContent-Length: 3\r\n\r\ngood", v1::PROTOCOL,
+     "two different Content-Lengths"},
+    {"LengthThatIsNoNumber", kOk + "Content-Length: 4x\r\n\r\ngood", v1::PROTOCOL,
+     "a Content-Length that is no number"},
+    {"NegativeLength", kOk + "Content-Length: -1\r\n\r\ngood", v1::PROTOCOL,
+     "not HTTP as it should be: Invalid Content-Length: value"},
+    {"LengthBeforeABlank", kOk + "Content-Length : 4\r\n\r\ngood", v1::PROTOCOL,
+     "a malformed Content-Length"},
+    {"LengthInTwoLines", kOk + "Content-Length: 4\r\n 0\r\n\r\ngood", v1::PROTOCOL,
+     "a Content-Length or Transfer-Encoding in two lines"},
+    {"HugeLength", kOk + "Content-Length: 99999999999999999999999\r\n\r\n", v1::PROTOCOL,
+     "a Content-Length that is no number"},
+    {"NothingAtAll", "", v1::RESET, "the server closed the connection without an answer"},
+    {"TooManyHeaders",
+     kOk +
+         [] {
+           std::string lines;
+           while (lines.size() < 300'000) lines += "X-Filler: " + std::string(1000, 'x') + "\r\n";
+           return lines;
+         }(),
+     v1::PROTOCOL, "more than 256 KiB of headers"},
+    {"OneEndlessHeader", kOk + "X-Filler: " + std::string(200'000, 'x') + "\r\n\r\n", v1::PROTOCOL,
+     "a header is too long, or memory is short"},
+};
+
+INSTANTIATE_TEST_SUITE_P(, FailedFetch, ::testing::ValuesIn(kFailures),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST_F(FetchEngine, CallsWhatIsNotHttpAProtocolError) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send("220 ftp.example.org ready\r\n");
+    peer.close();
+  }));
+  EXPECT_EQ(get(server.url("/")).error_class(), v1::PROTOCOL);
+  EXPECT_EQ(get(server.url("/")).status(), 0u);
+}
+
+TEST_F(FetchEngine, TellsMissingFilesFromErrors) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    peer.send(response(asks_for(request, "/gone") ? "410 Gone" : "404 Not Found", "no"));
+  }));
+  const auto missing = get(server.url("/missing"));
+  EXPECT_EQ(missing.outcome(), v1::FETCH_NOT_FOUND);
+  EXPECT_EQ(missing.error_class(), v1::NONE);
+  EXPECT_EQ(missing.reason(), "HTTP 404 Not Found");
+  EXPECT_EQ(missing.status(), 404u);
+  EXPECT_EQ(get(server.url("/gone")).outcome(), v1::FETCH_NOT_FOUND);
+  EXPECT_EQ(server.connections(), 1);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(FetchEngine, PassesOnWhatRetryAfterAsksFor) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send(response("429 Slow down\r\nRetry-After: 7", ""));
+  }));
+  const auto result = get(server.url("/"));
+  EXPECT_EQ(result.status(), 429u);
+  EXPECT_TRUE(result.has_retry_after_ms());
+  EXPECT_EQ(result.retry_after_ms(), 7000u);
+}
+
+// ---- broken connections -------------------------------------------------------------------------
+
+TEST_F(FetchEngine, CallsABrokenConnectionReset) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    if (asks_for(request, "/midway"))
+      peer.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    if (asks_for(request, "/good")) peer.send(response("200 OK", "good"));
+    if (!asks_for(request, "/good")) peer.reset();
+  }));
+  EXPECT_EQ(get(server.url("/at-once")).error_class(), v1::RESET);
+  EXPECT_EQ(server.connections(), 1) << "a new connection that is reset is not tried again";
+  const auto midway = get(server.url("/midway"));
+  EXPECT_TRUE(midway.error_class() == v1::RESET || midway.error_class() == v1::TRUNCATED)
+      << midway.reason();
+  EXPECT_EQ(get(server.url("/good")).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchEngine, TriesAgainWhenAnIdleConnectionTurnsOutToBeReset) {
+  ScriptedServer server([](Peer& peer) {
+    peer.request();
+    peer.send(response("200 OK", "good"));
+    peer.request();
+    peer.reset();
+  });
+  EXPECT_EQ(get(server.url("/1")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(get(server.url("/2")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(FetchEngine, TriesAgainOnlyOnce) {
+  ScriptedServer server([](Peer& peer) {
+    peer.request();
+    if (peer.number() > 1) return peer.reset();
+    peer.send(response("200 OK", "good"));
+    peer.request();
+  });
+  EXPECT_EQ(get(server.url("/1")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(get(server.url("/2")).error_class(), v1::RESET);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(FetchEngine, LeavesAConnectionThatTheServerClosedMeanwhile) {
+  Event closed;
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(response("200 OK", "good"));
+    peer.close();
+    closed.set();
+  });
+  EXPECT_EQ(get(server.url("/1")).outcome(), v1::FETCH_OK);
+  ASSERT_TRUE(closed.wait(kPatience));
+  EXPECT_EQ(get(server.url("/2")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(FetchEngine, NeverTakesBytesFromBeforeTheRequestForItsAnswer) {
+  Event ghost;
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(response("200 OK", "first"));
+    if (peer.number() > 1) return peer.hold();
+    peer.send(response("200 OK", "ghost"));
+    ghost.set();
+    peer.hold();
+  });
+  EXPECT_EQ(get(server.url("/1"), "1").outcome(), v1::FETCH_OK);
+  ASSERT_TRUE(ghost.wait(kPatience));
+  EXPECT_EQ(get(server.url("/2"), "2").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "2"), "first");
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(FetchEngine, NeverTakesWhatFollowsARedirectForTheAnswerOfItsTarget) {
+  ScriptedServer server([&](Peer& peer) {
+    const auto first = peer.request();
+    if (first && asks_for(*first, "/target"))
+      peer.send(response("200 OK", "target"));
+    else
+      peer.send(response("302 Found\r\nLocation: /target", "") + response("200 OK", "ghost"));
+    while (peer.request()) peer.send(response("200 OK", "target"));
+  });
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "file"), "target");
+}
+
+TEST_F(FetchEngine, CallsAPortWhereNobodyListensAConnectError) {
+  std::string url;
+  {
+    ScriptedServer server(good());
+    url = server.url("/");
+  }
+  const auto result = get(url);
+  EXPECT_EQ(result.error_class(), v1::CONNECT);
+  EXPECT_EQ(result.reason(), "cannot connect: Connection refused");
+}
+
+TEST_F(FetchEngine, TellsWhenThereIsNoDescriptorLeft) {
+  ScriptedServer server(good());
+  get("no url");  // UBSan needs descriptors itself the first time it sees the report's path
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{lowest_free_descriptor(), before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  engine_->start(0, request(server.url("/")));
+  engine_->step();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  wait();
+  EXPECT_EQ(results_[0].error_class(), v1::CONNECT);
+  EXPECT_EQ(results_[0].reason(), "cannot open a socket: Too many open files");
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchEngine, CallsAServerThatSpeaksNoTlsATlsError) {
+  ScriptedServer server([](Peer& peer) {
+    peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    peer.hold();
+  });
+  const auto result = get("https://" + server.endpoint() + "/");
+  EXPECT_EQ(result.error_class(), v1::TLS) << result.reason();
+}
+
+// ---- https --------------------------------------------------------------------------------------
+
+class SecureFetch : public FetchEngine {
+ protected:
+  SecureFetch() {
+    certificate_.save((folder_ / "trusted.pem").string());
+    ::setenv("SSL_CERT_FILE", (folder_ / "trusted.pem").c_str(), 1);
+  }
+  ~SecureFetch() override { ::unsetenv("SSL_CERT_FILE"); }
+
+  static std::string https(const ScriptedServer& server, const std::string& path) {
+    return "https://" + server.endpoint() + path;
+  }
+
+  Certificate certificate_;
+};
+
+TEST_F(SecureFetch, SavesABodyAndUsesTheConnectionAgain) {
+  ScriptedServer server(over_tls(certificate_, good()));
+  for (int i = 0; i < 3; ++i) {
+    const auto result = get(https(server, "/"));
+    EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+  }
+  EXPECT_EQ(content(folder_ / "file"), "good");
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(SecureFetch, RefusesACertificateThatNobodyVouchesFor) {
+  const Certificate other;
+  ScriptedServer server(over_tls(other, good()));
+  EXPECT_EQ(get(https(server, "/")).error_class(), v1::TLS);
+  EXPECT_EQ(server.requests(), 0);
+}
+
+TEST_F(SecureFetch, RefusesACertificateOfAnotherHost) {
+  ScriptedServer server(over_tls(certificate_, good()));
+  const auto result = get("https://localhost:" + std::to_string(server.port()) + "/");
+  EXPECT_EQ(result.error_class(), v1::TLS) << result.reason();
+}
+
+TEST_F(SecureFetch, LeavesHttpsForHttpOnlyWhenAllowed) {
+  ScriptedServer plain(good());
+  ScriptedServer server(over_tls(certificate_, each_request([&](Peer& peer, const std::string&) {
+                                   peer.send(
+                                       response("302 Found\r\nLocation: " + plain.url("/"), ""));
+                                 })));
+  auto down = request(https(server, "/"));
+  const auto refused = run(down);
+  EXPECT_EQ(refused.error_class(), v1::REDIRECT);
+  EXPECT_EQ(refused.reason(), "a redirect from https to http is not followed");
+  EXPECT_EQ(plain.connections(), 0);
+  down.mutable_limits()->set_allow_downgrade(true);
+  EXPECT_EQ(run(down).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(SecureFetch, TakesNoBodyForCompleteThatEndsTooEarly) {
+  ScriptedServer server(over_tls(certificate_, each_request([](Peer& peer, const std::string&) {
+                                   peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+                                   peer.close();
+                                 })));
+  const auto result = get(https(server, "/"));
+  EXPECT_EQ(result.error_class(), v1::TRUNCATED) << result.reason();
+}
+
+TEST_F(SecureFetch, NeverTakesBytesFromBeforeTheRequestForItsAnswer) {
+  Event ghost;
+  ScriptedServer server(over_tls(certificate_, [&](Peer& peer) {
+    peer.request();
+    peer.send(response("200 OK", "first"));
+    if (peer.number() > 1) return peer.hold();
+    peer.send(response("200 OK", "ghost"));
+    ghost.set();
+    peer.hold();
+  }));
+  EXPECT_EQ(get(https(server, "/1"), "1").outcome(), v1::FETCH_OK);
+  ASSERT_TRUE(ghost.wait(kPatience));
+  EXPECT_EQ(get(https(server, "/2"), "2").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "2"), "first");
+}
+
+// ---- time limits --------------------------------------------------------------------------------
+
+TEST_F(FetchEngine, EndsAnAnswerThatNeverComesAtTheTimeLimit) {
+  ScriptedServer server([](Peer& peer) { peer.hold(); });
+  auto slow = request(server.url("/"));
+  slow.mutable_limits()->set_timeout_ms(kSoon);
+  const auto result = run(slow);
+  EXPECT_EQ(result.error_class(), v1::TIMEOUT);
+  EXPECT_EQ(result.reason(), "not complete within 300 ms");
+}
+
+TEST_F(FetchEngine, EndsABodyThatDripsAtTheTimeLimit) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    if (asks_for(request, "/good")) return void(peer.send(response("200 OK", "good")));
+    peer.send("HTTP/1.1 200 OK\r\n\r\n");
+    peer.drip(std::string(100'000, 'x'), 5ms);
+  }));
+  auto slow = request(server.url("/"));
+  slow.mutable_limits()->set_timeout_ms(kSoon);
+  slow.mutable_limits()->set_stall_bytes(1);
+  slow.mutable_limits()->set_stall_ms(10'000);
+  EXPECT_EQ(run(slow).error_class(), v1::TIMEOUT);
+  EXPECT_EQ(get(server.url("/good")).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchEngine, CallsABodyThatComesTooSlowlyStalled) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send("HTTP/1.1 200 OK\r\n\r\n");
+    peer.drip(std::string(100'000, 'x'), 5ms);
+  }));
+  auto slow = request(server.url("/"));
+  slow.mutable_limits()->set_stall_bytes(10'000);
+  slow.mutable_limits()->set_stall_ms(kSoon);
+  const auto result = run(slow);
+  EXPECT_EQ(result.error_class(), v1::STALLED);
+  EXPECT_EQ(result.reason(), "fewer than 10000 bytes in 300 ms");
+}
+
+TEST_F(FetchEngine, LetsASlowBodyFinishThatKeepsItsPace) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n");
+    peer.drip(std::string(40, 'x'), 10ms);
+    peer.hold();
+  }));
+  auto slow = request(server.url("/"));
+  slow.mutable_limits()->set_stall_bytes(1);
+  slow.mutable_limits()->set_stall_ms(kSoon);
+  EXPECT_EQ(run(slow).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchEngine, EndsAHandshakeThatNeverComesAtTheConnectLimit) {
+  ScriptedServer server([](Peer& peer) { peer.hold(); });
+  auto slow = request("https://" + server.endpoint() + "/");
+  slow.mutable_limits()->set_connect_timeout_ms(kSoon);
+  const auto result = run(slow);
+  EXPECT_EQ(result.error_class(), v1::TIMEOUT);
+  EXPECT_EQ(result.reason(), "no connection within 300 ms");
+}
+
+TEST_F(FetchEngine, KeepsTheVerdictOfAnErrorWhoseBodyNeverEnds) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 10\r\n\r\n");
+    peer.hold();
+  }));
+  auto slow = request(server.url("/"));
+  slow.mutable_limits()->set_timeout_ms(kSoon);
+  const auto result = run(slow);
+  EXPECT_EQ(result.error_class(), v1::HTTP_STATUS);
+  EXPECT_EQ(result.reason(), "HTTP error 503 - Busy");
+}
+
+// ---- redirects ----------------------------------------------------------------------------------
+
+ScriptedServer::Script redirecting() {
+  return each_request([](Peer& peer, const std::string& request) {
+    if (asks_for(request, "/a/start"))
+      return void(peer.send(response("302 Found\r\nLocation: next one?q", "x")));
+    if (asks_for(request, "/a/next%20one?q"))
+      return void(peer.send(response("307 So\r\nLocation: /end", "x")));
+    peer.send(response("200 OK", asks_for(request, "/end") ? "the end" : "?"));
+  });
+}
+
+TEST_F(FetchEngine, FollowsRedirectsOverOneConnectionAndTellsWhereTheyLed) {
+  ScriptedServer server(redirecting());
+  const auto result = get(server.url("/a/start"));
+  EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+  EXPECT_EQ(result.final_url(), server.url("/end"));
+  EXPECT_EQ(content(folder_ / "file"), "the end");
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(FetchEngine, FollowsNoRedirectBeyondTheLimit) {
+  ScriptedServer server(redirecting());
+  for (const std::uint32_t limit : {0u, 1u, 2u}) {
+    auto few = request(server.url("/a/start"));
+    few.mutable_limits()->set_max_redirects(limit);
+    EXPECT_EQ(run(few).error_class(), limit < 2 ? v1::REDIRECT : v1::NONE);
+  }
+}
+
+// ---- addresses ----------------------------------------------------------------------------------
+
+TEST_F(FetchEngine, RefusesPrivateAddressesBeforeAnyPacketLeaves) {
+  ScriptedServer server(good());
+  const std::string port = ":" + std::to_string(server.port()) + "/";
+  for (const std::string host :
+       {"127.0.0.1", "localhost", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1",
+        "0177.0.0.1", "127.1", "10.1.2.3", "169.254.169.254", "[fe80::1]", "[fd00::1]",
+        "[64:ff9b::10.0.0.1]", "100.64.0.1", "255.255.255.255"}) {
+    auto refused = request("http://" + host + port);
+    refused.mutable_limits()->set_allow_private(false);
+    const auto result = run(refused);
+    EXPECT_EQ(result.error_class(), v1::REFUSED_ADDRESS) << host << ": " << result.reason();
+    EXPECT_NE(result.reason().find(", which is not allowed"), std::string::npos) << result.reason();
+  }
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(FetchEngine, LetsTheTrustedEndpointThroughAndNoOther) {
+  ScriptedServer other(good());
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    peer.send(asks_for(request, "/away") ? response("302 Found\r\nLocation: " + other.url("/"), "")
+                                         : response("200 OK", "good"));
+  }));
+  auto trusting = request(server.url("/"));
+  trusting.mutable_limits()->set_allow_private(false);
+  trusting.mutable_limits()->set_trusted_endpoint(server.endpoint());
+  EXPECT_EQ(run(trusting).outcome(), v1::FETCH_OK);
+  trusting.set_url(server.url("/away"));
+  const auto away = run(trusting);
+  EXPECT_EQ(away.error_class(), v1::REFUSED_ADDRESS);
+  EXPECT_EQ(away.reason(), "127.0.0.1 is a loopback address, which is not allowed");
+  EXPECT_EQ(other.connections(), 0);
+}
+
+TEST_F(FetchEngine, RefusesAnAddressEvenWhereAConnectionToItIsOpen) {
+  ScriptedServer server(good());
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  auto refused = request(server.url("/"));
+  refused.mutable_limits()->set_allow_private(false);
+  EXPECT_EQ(run(refused).error_class(), v1::REFUSED_ADDRESS);
+  EXPECT_EQ(server.requests(), 1);
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+}
+
+// ---- names --------------------------------------------------------------------------------------
+
+TEST_F(FetchEngine, LooksANameUpOnceForManyTransfers) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  const auto url = "http://flags.test:" + std::to_string(server.port()) + "/";
+  for (std::uint64_t i = 0; i < 50; ++i) engine_->start(i, request(url, ""));
+  wait();
+  for (std::uint64_t i = 0; i < 50; ++i)
+    EXPECT_EQ(results_[i].outcome(), v1::FETCH_OK) << results_[i].reason();
+  EXPECT_EQ(get(url).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(resolver.lookups(), 1);
+}
+
+TEST_F(FetchEngine, RefusesANameThatLeadsToAPrivateAddress) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    auto refused = request("http://flags.test:" + std::to_string(server.port()) + "/");
+    refused.mutable_limits()->set_allow_private(false);
+    engine_->start(i, refused);
+  }
+  wait();
+  for (std::uint64_t i = 0; i < 5; ++i) EXPECT_EQ(results_[i].error_class(), v1::REFUSED_ADDRESS);
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(FetchEngine, CallsAHostWithoutAddressADnsErrorForAllWhoWaitForIt) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  for (std::uint64_t i = 0; i < 20; ++i) engine_->start(i, request("http://nowhere.invalid/"));
+  wait();
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(results_[i].error_class(), v1::DNS) << results_[i].reason();
+    EXPECT_EQ(results_[i].reason(), "the host's name has no address");
+  }
+  EXPECT_EQ(resolver.lookups(), 1);
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchEngine, NeverWaitsForALookUpThatHangs) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    auto hung = request("http://hung.test/");
+    hung.mutable_limits()->set_connect_timeout_ms(kSoon);
+    engine_->start(i, hung);
+  }
+  wait();
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(results_[i].error_class(), v1::TIMEOUT);
+    EXPECT_EQ(results_[i].reason(), "no connection within 300 ms");
+  }
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  engine_->start(0, request("http://hung.test/"));
+  engine_->step();
+  engine_.reset();
+}
+
+TEST_F(FetchEngine, AsksNobodyForNumericAddresses) {
+  FakeResolver resolver;
+  ScriptedServer server(good());
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(get("http://localhost:" + std::to_string(server.port()) + "/").outcome(), v1::FETCH_OK);
+  EXPECT_EQ(resolver.lookups(), 0);
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
+TEST_F(FetchEngine, RefusesWhatIsNoHttpUrl) {
+  EXPECT_EQ(get("ftp://127.0.0.1/x").error_class(), v1::REFUSED_SCHEME);
+  EXPECT_EQ(get("file:///etc/passwd").error_class(), v1::REFUSED_SCHEME);
+  EXPECT_EQ(get("gopher://127.0.0.1/").error_class(), v1::REFUSED_SCHEME);
+  for (const std::string url :
+       {"", "127.0.0.1/x", "http://", "http:///x", "http://[::1/", "http://127.0.0.1:99999/",
+        "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y"}) {
+    const auto result = get(url);
+    EXPECT_EQ(result.error_class(), v1::BAD_INPUT) << url << ": " << result.reason();
+  }
+  EXPECT_EQ(get(std::string("http://127.0.0.1/\0x", 19)).error_class(), v1::BAD_INPUT);
+}
+
+TEST_F(FetchEngine, SendsCredentialsOfTheUrlAndShowsThemNowhere) {
+  std::vector<std::string> heads;
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    heads.push_back(request);
+    peer.send(asks_for(request, "/start") ? response("302 Found\r\nLocation: /end", "")
+                                          : response("403 Forbidden", ""));
+  }));
+  const auto result = get("http://me:s3cret@" + server.endpoint() + "/start");
+  EXPECT_EQ(result.reason(), "HTTP error 403 - Forbidden");
+  EXPECT_EQ(result.final_url(), server.url("/end"));
+  get(server.url("/other"));
+  ASSERT_EQ(heads.size(), 3u);
+  EXPECT_NE(heads[0].find("Authorization: Basic"), std::string::npos);
+  EXPECT_NE(heads[1].find("Authorization: Basic"), std::string::npos);
+  EXPECT_EQ(heads[2].find("Authorization"), std::string::npos);
+}
+
+TEST_F(FetchEngine, IgnoresProxiesOfTheEnvironment) {
+  ScriptedServer proxy(good());
+  ScriptedServer server(good());
+  ::setenv("http_proxy", proxy.url("").c_str(), 1);
+  EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
+  ::unsetenv("http_proxy");
+  EXPECT_EQ(proxy.connections(), 0);
+}
+
+// ---- files --------------------------------------------------------------------------------------
+
+TEST_F(FetchEngine, CallsAFileThatCannotBeWrittenADiskError) {
+  const std::string large(1'000'000, 'x');
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    peer.send(response("200 OK", asks_for(request, "/large") ? large : "good"));
+  }));
+  std::filesystem::create_directory(folder_ / "taken");
+  std::ofstream(folder_ / "taken" / "inside") << "x";
+  for (const std::string path : {"/small", "/large"}) {
+    const auto nowhere = get(server.url(path), "no/such/folder");
+    EXPECT_EQ(nowhere.error_class(), v1::DISK);
+    EXPECT_EQ(nowhere.reason(), "cannot create a file beside " +
+                                    (folder_ / "no/such/folder").string() +
+                                    ": No such file or directory");
+    EXPECT_EQ(get(server.url(path), "taken").error_class(), v1::DISK);
+  }
+  EXPECT_EQ(get(server.url("/small"), "fine").outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchEngine, CallsAFileThatMayNotGrowADiskErrorAndLeavesNoPartOfIt) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{100'000, before.rlim_max};
+  const std::string large(1'000'000, 'x');
+  ScriptedServer server(
+      each_request([&](Peer& peer, const std::string&) { peer.send(response("200 OK", large)); }));
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const auto result = get(server.url("/"));
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(result.error_class(), v1::DISK) << result.reason();
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "file"));
+}
+
+TEST_F(FetchEngine, LeavesNothingBehindWhenItEndsWithTransfersInFlight) {
+  Event begun;
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + std::string(1'000'000, 'x'));
+    begun.set();
+    peer.hold();
+  });
+  engine_->start(0, request(server.url("/")));
+  while (!begun.wait(0ms)) step();
+  while (std::filesystem::is_empty(folder_)) step();
+  engine_.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  EXPECT_TRUE(results_.empty());
+}
+
+// ---- the engine's life --------------------------------------------------------------------------
+
+TEST(FetchEngineLife, ReturnsEveryDescriptor) {
+  {
+    Engine warm_up(1, [](std::uint64_t, FetchResult&&) {});
+  }
+  ScriptedServer server(good());
+  const auto before = open_descriptors();
+  {
+    std::size_t ended = 0;
+    Engine engine(4, [&](std::uint64_t, FetchResult&&) { ++ended; });
+    FetchRequest request;
+    request.set_url(server.url("/"));
+    request.mutable_limits()->set_allow_private(true);
+    for (std::uint64_t i = 0; i < 20; ++i) engine.start(i, request);
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (ended < 20 && std::chrono::steady_clock::now() < deadline) {
+      pollfd ready{engine.fd(), POLLIN, 0};
+      ::poll(&ready, 1, 100);
+      engine.step();
+    }
+    EXPECT_EQ(ended, 20u);
+  }
+  // The server's threads close their ends a moment later.
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (open_descriptors() != before && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(FetchFunction, WorksInSeveralThreadsAtOnce) {
+  ScriptedServer server(good());
+  FetchRequest request;
+  request.set_url(server.url("/"));
+  request.mutable_limits()->set_allow_private(true);
+  std::atomic<int> complete = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 5; ++k) complete += fetch(request).outcome() == v1::FETCH_OK;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(complete, 20);
+  EXPECT_EQ(server.connections(), 4);
+}
+
+}  // namespace
+}  // namespace flagship::fetch

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include "worker/fetch/runner.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <system_error>
+#include <vector>
+
+#include "common/os/unique_fd.hpp"
+#include "common/wire/raised.hpp"
+#include "flagship/serializer.hpp"
+#include "flagship/task.hpp"
+#include "worker/fetch/engine.hpp"
+
+namespace flagship::worker {
+namespace {
+
+class FetchRunner {
+ public:
+  explicit FetchRunner(Session& session)
+      : session_(session),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        function_(detail::key_of(std::string_view(kFetchTask))),
+        engine_(64,
+                [this](std::uint64_t token, v1::FetchResult&& result) { ended(token, result); }) {
+    watch(session_.fd());
+    watch(engine_.fd());
+  }
+
+  void run() {
+    do {
+      receive();
+      engine_.step();
+      start();
+      flush();
+    } while (wait());
+    session_.flush();
+  }
+
+ private:
+  struct Transfer {
+    wire::AssignedCall call;
+    v1::FetchRequest request;  // emptied once begun
+    Clock::time_point begun{};
+  };
+
+  void watch(int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+      throw std::system_error(errno, std::generic_category(), "cannot watch a descriptor");
+  }
+
+  void receive() {
+    while (session_.receive(false))
+      while (const auto call = session_.next()) queue(*call);
+  }
+
+  void queue(const wire::AssignedCall& call) {
+    try {
+      if (call.function != function_) return refuse(call, wire::CallEnding::unknown_function, "");
+      Reader in(call.payload);
+      waiting_.push_back({call, in.get<v1::FetchRequest>(), {}});
+      waiting_.back().call.payload = {};
+    } catch (const SerializationError& error) {
+      refuse(call, wire::CallEnding::bad_arguments,
+             wire::pack_exception(std::make_exception_ptr(error)));
+    }
+  }
+
+  void refuse(const wire::AssignedCall& call, wire::CallEnding ending, std::string payload) {
+    if (session_.begin(call)) session_.finish(call, ending, payload, {});
+  }
+
+  void start() {
+    while (engine_.in_flight() < session_.concurrency() && !waiting_.empty()) {
+      Transfer transfer = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (!session_.begin(transfer.call)) continue;
+      transfer.begun = Clock::now();
+      const std::uint64_t token = keep(transfer);
+      engine_.start(token, transfer.request);
+    }
+  }
+
+  std::uint64_t keep(const Transfer& transfer) {
+    if (free_.empty()) {
+      free_.push_back(running_.size());
+      running_.emplace_back();
+    }
+    const std::uint64_t token = free_.back();
+    free_.pop_back();
+    running_[token].call = transfer.call;
+    running_[token].begun = transfer.begun;
+    return token;
+  }
+
+  void ended(std::uint64_t token, const v1::FetchResult& result) {
+    const Transfer& transfer = running_[token];
+    result_.clear();
+    Writer(result_).put(result);
+    wire::Usage usage;
+    usage.wall = Clock::now() - transfer.begun;
+    session_.finish(transfer.call, wire::CallEnding::returned, result_, usage.wall, &usage);
+    free_.push_back(token);
+    start();
+  }
+
+  // A result may wait for company while more are about to come, but not while the supervisor could
+  // send more work.
+  void flush() {
+    const bool hungry = waiting_.size() < session_.concurrency() / 2 + 1;
+    const std::size_t enough = hungry ? std::max<std::size_t>(1, session_.concurrency() / 4) : 64;
+    if (engine_.in_flight() == 0)
+      session_.flush();
+    else
+      session_.flush_if_due(Clock::now(), enough);
+  }
+
+  /// False when there is nothing left to do.
+  bool wait() {
+    if (session_.draining() && engine_.in_flight() == 0 && waiting_.empty()) return false;
+    int timeout = -1;
+    if (const auto due = session_.flush_due()) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - Clock::now());
+      timeout = static_cast<int>(std::max<long long>(0, left.count()));
+    }
+    std::array<epoll_event, 2> events;
+    epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
+    return true;
+  }
+
+  Session& session_;
+  UniqueFd epoll_;
+  const std::uint64_t function_;
+  fetch::Engine engine_;
+  std::deque<Transfer> waiting_;
+  std::vector<Transfer> running_;  // by token
+  std::vector<std::uint64_t> free_;
+  std::string result_;
+};
+
+}  // namespace
+
+void run_fetches(Session& session) { FetchRunner(session).run(); }
+
+}  // namespace flagship::worker

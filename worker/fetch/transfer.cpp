@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: MIT
+#include "worker/fetch/transfer.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "worker/fetch/curl_class.hpp"
+#include "worker/fetch/redirect_target.hpp"
+#include "worker/fetch/retry_after.hpp"
+#include "worker/fetch/text.hpp"
+
+namespace flagship::fetch {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kNever = Clock::time_point::max();
+constexpr long kNoConnectTimeout = 24L * 60 * 60 * 1000;
+// What is read of a body that nobody wants, so that its connection can be used again.
+constexpr std::uint64_t kUnwantedAtMost = 64 * 1024;
+
+constexpr const char* kCutHead = "the connection ended within the headers";
+
+// HTTP/2 of libcurl before 8.0 reports bodies as complete that are not.
+bool http1_only() {
+  static const bool old = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+  return old;
+}
+
+template <class Value>
+void set(CURL* easy, CURLoption option, Value value) {
+  if (curl_easy_setopt(easy, option, value) == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
+}
+
+Clock::time_point after(Clock::time_point start, std::uint32_t limit_ms) {
+  return limit_ms == 0 ? kNever : start + milliseconds(limit_ms);
+}
+
+std::string byte_words(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
+bool is_redirect(unsigned status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string named_status(const ResponseHead& head) {
+  return std::to_string(head.status()) + (head.phrase().empty() ? "" : " " + head.phrase());
+}
+
+Ending status_ending(const ResponseHead& head) {
+  if (head.status() == 0) return {v1::PROTOCOL, head.fault()};
+  if (head.status() == 101)
+    return {v1::PROTOCOL, "HTTP 101: the server switches protocols unasked"};
+  if (head.status() < 300 || head.status() == 304) {
+    return {v1::HTTP_STATUS, "HTTP " + named_status(head) + ": not a whole file"};
+  }
+  std::string reason = "HTTP error " + std::to_string(head.status());
+  if (!head.phrase().empty()) reason += " - " + head.phrase();
+  return {v1::HTTP_STATUS, reason};
+}
+
+}  // namespace
+
+Transfer::Transfer(Shared& shared, std::size_t index)
+    : shared_(shared), index_(index), sink_(shared.budget) {
+  set_up();
+}
+
+Transfer::~Transfer() = default;
+
+void Transfer::set_up() {
+  easy_.reset(curl_easy_init());
+  if (!easy_) throw std::bad_alloc();
+  CURL* const easy = easy_.get();
+  set(easy, CURLOPT_PRIVATE, static_cast<void*>(this));
+  set(easy, CURLOPT_ERRORBUFFER, detail_.data());
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_QUICK_EXIT, 1L);  // giving up on a look-up does not wait for its thread
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_PROXY, "");  // one from the environment would defeat the address policy
+  set(easy, CURLOPT_USERAGENT, "flagship/0.1.0");
+  set(easy, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, kNoConnectTimeout);
+  const auto version = http1_only() ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(version));
+  if (const char* bundle = std::getenv("SSL_CERT_FILE")) set(easy, CURLOPT_CAINFO, bundle);
+  set(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_request);
+  set(easy, CURLOPT_PREREQDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open);
+  set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close);
+  set(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&shared_));
+  connect_timeout_ = 0;
+  fresh_ = false;
+}
+
+// ---- a transfer and its hops --------------------------------------------------------------------
+
+void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
+  token_ = token;
+  url_ = request.url();
+  limits_ = request.limits();
+  policy_ = AddressPolicy(limits_.allow_private(), limits_.trusted_endpoint());
+  began_ = Clock::now();
+  due_ = after(began_, limits_.timeout_ms());
+  redirects_ = 0;
+  retried_ = ended_ = had_credentials_ = false;
+  lookup_.clear();
+  result_.Clear();
+  digest_.begin();
+  sink_.begin(request.path());
+  if (auto refused = refuse_url(url_)) end(std::move(refused));
+}
+
+void Transfer::begin_hop() {
+  head_.clear();
+  opened_.clear();
+  refused_.reset();
+  stopped_.reset();
+  requested_ = stale_ = false;
+  received_ = 0;
+  detail_[0] = '\0';
+  connect_due_ = after(Clock::now(), limits_.connect_timeout_ms());
+  set_connect_timeout(limits_.connect_timeout_ms());
+  set_fresh(retried_);
+  had_credentials_ = had_credentials_ || has_credentials(url_);
+  const std::string authority = authority_of(url_);
+  lookup_ = needs_no_lookup(authority) ? "" : scheme_of(url_) + "://" + authority;
+  if (curl_easy_setopt(handle(), CURLOPT_URL, url_.c_str()) != CURLE_OK) {
+    fail({v1::BAD_INPUT, "not a URL: too long"});
+  }
+}
+
+Transfer::Next Transfer::end_hop(CURLcode code) {
+  if (wants_fresh_connection(code)) {
+    retried_ = true;
+    return Next::hop;
+  }
+  if (head_.complete() && is_redirect(head_.status()) && !stopped_) return follow();
+  judge(code);
+  return Next::report;
+}
+
+// The server closed, or filled, an idle connection: that says nothing about this request.
+bool Transfer::wants_fresh_connection(CURLcode code) const {
+  const bool untouched = opened_.empty() && !head_.begun() && received_ == 0;
+  return !retried_ && untouched && !refused_ && (stale_ || may_be_stale(code));
+}
+
+Transfer::Next Transfer::follow() {
+  const RedirectRules rules{limits_.max_redirects(), limits_.allow_downgrade()};
+  auto refused = refuse_redirect(url_, head_.location(), redirects_, rules);
+  auto target = refused ? std::nullopt : redirect_target(url_, head_.location());
+  if (!refused && !target)
+    refused = Ending{v1::REDIRECT, "a redirect to something that is not a URL"};
+  if (refused) {
+    end(std::move(refused));
+    return Next::report;
+  }
+  url_ = std::move(*target);
+  ++redirects_;
+  retried_ = false;
+  return Next::hop;
+}
+
+// ---- the verdict --------------------------------------------------------------------------------
+
+void Transfer::judge(CURLcode code) {
+  if (auto ending = verdict(code)) return end(std::move(ending));
+  save();
+}
+
+std::optional<Ending> Transfer::verdict(CURLcode code) {
+  if (answered()) return status_ending(head_);
+  if (stopped_) return std::move(stopped_);
+  if (refused_ && opened_.empty()) {
+    return Ending{v1::REFUSED_ADDRESS, address_text(*refused_) + " is " +
+                                           std::string(special_purpose(*refused_)) +
+                                           ", which is not allowed"};
+  }
+  if (!head_.fault().empty()) return Ending{v1::PROTOCOL, head_.fault()};
+  if (code != CURLE_OK) return failure(code);
+  return verdict_on_body();
+}
+
+// The status alone decides, whatever becomes of the body.
+bool Transfer::answered() const {
+  return head_.complete() && !reads_file() && !is_redirect(head_.status());
+}
+
+Ending Transfer::failure(CURLcode code) const {
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    return {v1::TIMEOUT, "no connection within " + span_words(limits_.connect_timeout_ms())};
+  }
+  long system_error = 0;
+  curl_easy_getinfo(handle(), CURLINFO_OS_ERRNO, &system_error);
+  Ending ending = ending_of(code, system_error, detail_.data());
+  if (ending.error_class != v1::TRUNCATED) return ending;
+  if (!head_.complete()) {
+    ending.reason = kCutHead;
+  } else if (head_.content_length() && !head_.encoded()) {
+    ending.reason = "the body ended after " + std::to_string(received_) + " of " +
+                    byte_words(*head_.content_length());
+  }
+  return ending;
+}
+
+std::optional<Ending> Transfer::verdict_on_body() const {
+  if (!head_.complete()) return Ending{v1::TRUNCATED, kCutHead};
+  if (head_.encoded() || !head_.content_length() || *head_.content_length() == received_) {
+    return std::nullopt;
+  }
+  const auto error_class = received_ < *head_.content_length() ? v1::TRUNCATED : v1::PROTOCOL;
+  return Ending{error_class, "a body of " + byte_words(received_) + " where " +
+                                 std::to_string(*head_.content_length()) + " were announced"};
+}
+
+void Transfer::save() {
+  if (!sink_.commit()) return end(Ending{v1::DISK, sink_.error()});
+  result_.set_bytes(sink_.bytes());
+  result_.set_sha256(digest_.finish());
+  end(std::nullopt);
+}
+
+void Transfer::fail(Ending ending) { end(std::move(ending)); }
+
+void Transfer::end(std::optional<Ending> ending) {
+  ended_ = true;
+  sink_.discard();
+  const bool missing = ending && (head_.status() == 404 || head_.status() == 410) &&
+                       ending->error_class == v1::HTTP_STATUS;
+  result_.set_outcome(!ending ? v1::FETCH_OK : missing ? v1::FETCH_NOT_FOUND : v1::FETCH_ERROR);
+  if (missing) {
+    result_.set_reason("HTTP " + named_status(head_));
+  } else if (ending) {
+    result_.set_error_class(ending->error_class);
+    result_.set_reason(std::move(ending->reason));
+  }
+}
+
+v1::FetchResult Transfer::result() {
+  result_.set_micros(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_).count()));
+  result_.set_status(head_.status());
+  result_.set_type(head_.media_type());
+  if (redirects_ > 0) result_.set_final_url(shown_url(url_));
+  if (!head_.retry_after().empty()) {
+    const auto wait = parse_retry_after(head_.retry_after(), std::chrono::system_clock::now());
+    if (wait) result_.set_retry_after_ms(static_cast<std::uint64_t>(wait->count()));
+  }
+  if (had_credentials_) set_up();  // a handle that knew a password serves nobody else
+  head_.clear();
+  return std::move(result_);
+}
+
+// ---- time limits --------------------------------------------------------------------------------
+
+bool Transfer::overdue() {
+  auto late = verdict_on_time();
+  if (!late) return false;
+  end(answered() ? status_ending(head_) : std::move(late));
+  return true;
+}
+
+std::optional<Ending> Transfer::verdict_on_time() const {
+  if (shared_.now >= due_) {
+    return Ending{v1::TIMEOUT, "not complete within " + span_words(limits_.timeout_ms())};
+  }
+  if (!requested_ && shared_.now >= connect_due_) {
+    return Ending{v1::TIMEOUT, "no connection within " + span_words(limits_.connect_timeout_ms())};
+  }
+  if (requested_ && shared_.now >= stall_at()) {
+    return Ending{v1::STALLED, "fewer than " + byte_words(limits_.stall_bytes()) + " in " +
+                                   span_words(limits_.stall_ms())};
+  }
+  return std::nullopt;
+}
+
+Clock::time_point Transfer::stall_at() const {
+  if (limits_.stall_bytes() == 0) return kNever;
+  return after(requested_ ? progress_from_ : shared_.now, limits_.stall_ms());
+}
+
+Clock::time_point Transfer::next_deadline() const {
+  return std::min({due_, requested_ ? kNever : connect_due_, stall_at()});
+}
+
+// ---- what libcurl calls -------------------------------------------------------------------------
+
+std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count, void* self) {
+  const std::string_view line(data, size * count);
+  return static_cast<Transfer*>(self)->take_header(line) ? line.size() : CURL_WRITEFUNC_ERROR;
+}
+
+std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+  const std::string_view bytes(data, size * count);
+  return static_cast<Transfer*>(self)->take_body(bytes) ? bytes.size() : CURL_WRITEFUNC_ERROR;
+}
+
+int Transfer::on_request(void* self, char* peer, char*, int peer_port, int own_port) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  return transfer.may_reuse(peer, peer_port, own_port) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+curl_socket_t Transfer::on_open(void* self, curlsocktype, curl_sockaddr* address) {
+  return static_cast<Transfer*>(self)->open(*address);
+}
+
+int Transfer::on_close(void* shared, curl_socket_t socket) {
+  static_cast<Shared*>(shared)->connections.closed(socket);
+  static_cast<Shared*>(shared)->poller.forget(socket);
+  return ::close(socket);
+}
+
+bool Transfer::take_header(std::string_view line) {
+  const bool was_complete = head_.complete();
+  head_.add(line);
+  note_progress(line.size());
+  if (head_.too_long()) {
+    return stop(v1::PROTOCOL,
+                "more than " + std::to_string(ResponseHead::kMaxBytes / 1024) + " KiB of headers");
+  }
+  return was_complete || !head_.complete() || take_head();
+}
+
+bool Transfer::take_head() {
+  if (!head_.fault().empty()) return stop(v1::PROTOCOL, head_.fault());
+  if (!reads_file() || head_.encoded() || !head_.content_length()) return true;
+  const std::uint64_t length = *head_.content_length();
+  if (limits_.max_bytes() != 0 && length > limits_.max_bytes()) {
+    return stop(v1::TOO_LARGE,
+                byte_words(length) + ", more than " + std::to_string(limits_.max_bytes()));
+  }
+  sink_.expect(length);
+  return true;
+}
+
+bool Transfer::take_body(std::string_view bytes) {
+  received_ += bytes.size();
+  note_progress(bytes.size());
+  if (!reads_file()) return received_ <= kUnwantedAtMost;
+  if (limits_.max_bytes() != 0 && received_ > limits_.max_bytes()) {
+    return stop(v1::TOO_LARGE, "more than " + byte_words(limits_.max_bytes()));
+  }
+  digest_.add(bytes);
+  return sink_.add(bytes) || stop(v1::DISK, sink_.error());
+}
+
+void Transfer::note_progress(std::size_t bytes) {
+  progress_ += bytes;
+  if (progress_ < limits_.stall_bytes()) return;
+  progress_ = 0;
+  progress_from_ = shared_.now;
+}
+
+bool Transfer::stop(v1::FetchClass error_class, std::string reason) {
+  if (!stopped_) stopped_ = Ending{error_class, std::move(reason)};
+  return false;
+}
+
+// A connection in libcurl's cache may have been opened under another policy, and may hold bytes
+// that the server sent after its last answer: libcurl would take them for the next one.
+bool Transfer::may_reuse(std::string_view peer, int peer_port, int own_port) {
+  requested_ = true;
+  progress_ = 0;
+  progress_from_ = shared_.now;
+  if (!opened_.empty()) {
+    shared_.connections.connected(opened_, own_port);
+    return true;
+  }
+  if (!lookup_.empty()) shared_.lookups.leave(lookup_, index_);
+  const int socket = shared_.connections.find(own_port, peer, peer_port);
+  if (socket >= 0 && !policy_.allows(shared_.connections.peer(socket))) {
+    refused_ = shared_.connections.peer(socket);
+    return false;
+  }
+  stale_ = socket < 0 || (http1_only() && holds_unread(socket));
+  return !stale_;
+}
+
+curl_socket_t Transfer::open(const curl_sockaddr& address) {
+  if (!lookup_.empty()) shared_.lookups.found(lookup_, index_, shared_.now);
+  const auto endpoint = endpoint_of(address.addr);
+  if (!endpoint) return CURL_SOCKET_BAD;
+  if (!policy_.allows(*endpoint)) {
+    refused_ = endpoint;
+    return CURL_SOCKET_BAD;
+  }
+  const int socket =
+      ::socket(address.family, address.socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.protocol);
+  if (socket < 0) {
+    stop(v1::CONNECT, "cannot open a socket: " + std::generic_category().message(errno));
+    return CURL_SOCKET_BAD;
+  }
+  shared_.connections.opened(socket, *endpoint);
+  shared_.poller.own(socket);
+  opened_.push_back(socket);
+  return socket;
+}
+
+void Transfer::set_connect_timeout(std::uint32_t limit) {
+  if (std::exchange(connect_timeout_, limit) == limit) return;
+  set(handle(), CURLOPT_CONNECTTIMEOUT_MS,
+      limit == 0 ? kNoConnectTimeout : static_cast<long>(limit));
+}
+
+void Transfer::set_fresh(bool fresh) {
+  if (std::exchange(fresh_, fresh) == fresh) return;
+  set(handle(), CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
+}
+
+}  // namespace flagship::fetch

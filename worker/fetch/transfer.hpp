@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "flagship/v1/fetch.pb.h"
+#include "worker/fetch/address_policy.hpp"
+#include "worker/fetch/connections.hpp"
+#include "worker/fetch/deadlines.hpp"
+#include "worker/fetch/digest.hpp"
+#include "worker/fetch/ending.hpp"
+#include "worker/fetch/file_sink.hpp"
+#include "worker/fetch/lookup_gate.hpp"
+#include "worker/fetch/poller.hpp"
+#include "worker/fetch/response_head.hpp"
+#include "worker/fetch/url.hpp"
+
+namespace flagship::fetch {
+
+/// What the transfers of one engine share.
+struct Shared {
+  Poller poller;
+  Connections connections;
+  LookupGate lookups;
+  BufferBudget budget;
+  Clock::time_point now = Clock::now();  // as of the current step
+};
+
+/// One download at a time, over as many hops as redirects ask for: an easy handle with its
+/// settings, what came so far, and the verdict. Used again and again. The engine puts the handle
+/// into its multi and takes it out.
+class Transfer {
+ public:
+  /// What comes after a hop.
+  enum class Next { report, hop };
+
+  Transfer(Shared& shared, std::size_t index);
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  void begin(std::uint64_t token, const v1::FetchRequest& request);
+  /// Makes the handle ready for the next hop.
+  void begin_hop();
+  /// libcurl is done with the hop.
+  Next end_hop(CURLcode code);
+  /// Whether a time limit has passed at `shared.now`; then `result()` is about that.
+  bool overdue();
+  /// When to ask `overdue()` again.
+  Clock::time_point next_deadline() const;
+  /// Ends it for a reason from outside.
+  void fail(Ending ending);
+  /// How it ended; the transfer is free for the next one.
+  v1::FetchResult result();
+
+  CURL* handle() const { return easy_.get(); }
+  std::size_t index() const { return index_; }
+  std::uint64_t token() const { return token_; }
+  /// Host and port to be looked up; empty: none.
+  const std::string& lookup() const { return lookup_; }
+  bool ended() const { return ended_; }
+
+  bool in_multi = false;
+  Deadlines::Entry deadline;
+
+ private:
+  struct Cleanup {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  };
+
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static int on_request(void* self, char* peer, char* own, int peer_port, int own_port);
+  static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static int on_close(void* shared, curl_socket_t socket);
+
+  void set_up();
+  bool take_header(std::string_view line);
+  bool take_head();
+  bool take_body(std::string_view bytes);
+  void note_progress(std::size_t bytes);
+  bool may_reuse(std::string_view peer, int peer_port, int own_port);
+  curl_socket_t open(const curl_sockaddr& address);
+
+  bool reads_file() const {
+    return head_.complete() && head_.status() >= 200 && head_.status() <= 203;
+  }
+  bool answered() const;
+  bool stop(v1::FetchClass error_class, std::string reason);
+  bool wants_fresh_connection(CURLcode code) const;
+  Next follow();
+  void judge(CURLcode code);
+  std::optional<Ending> verdict(CURLcode code);
+  std::optional<Ending> verdict_on_body() const;
+  Ending failure(CURLcode code) const;
+  std::optional<Ending> verdict_on_time() const;
+  Clock::time_point stall_at() const;
+  void save();
+  void end(std::optional<Ending> ending);
+  void set_connect_timeout(std::uint32_t milliseconds);
+  void set_fresh(bool fresh);
+
+  Shared& shared_;
+  const std::size_t index_;
+  std::unique_ptr<CURL, Cleanup> easy_;
+  std::array<char, CURL_ERROR_SIZE> detail_{};
+  FileSink sink_;
+  Digest digest_;
+
+  // the request
+  std::uint64_t token_ = 0;
+  std::string url_;
+  v1::FetchLimits limits_;
+  AddressPolicy policy_;
+  Clock::time_point began_{}, due_{};
+  unsigned redirects_ = 0;
+  bool retried_ = false;
+  bool had_credentials_ = false;
+
+  // the hop
+  std::string lookup_;
+  ResponseHead head_;
+  std::vector<int> opened_;  // sockets opened for it: none on a connection that is used again
+  std::optional<Endpoint> refused_;
+  std::optional<Ending> stopped_;
+  bool requested_ = false;
+  bool stale_ = false;
+  Clock::time_point connect_due_{};
+  std::uint64_t received_ = 0;  // of the body
+  std::uint64_t progress_ = 0;  // bytes since progress_from_
+  Clock::time_point progress_from_{};
+
+  // the handle's settings that outlive a transfer
+  std::uint32_t connect_timeout_ = 0;
+  bool fresh_ = false;
+
+  bool ended_ = false;
+  v1::FetchResult result_;
+};
+
+}  // namespace flagship::fetch

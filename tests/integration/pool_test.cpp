@@ -9,6 +9,7 @@
 #include <any>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <flagship/flagship.hpp>
 #include <fstream>
 #include <numeric>
@@ -36,8 +37,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-// ---- tasks
-// ---------------------------------------------------------------------------------------
+// ---- tasks ------------------------------------------------------------------------------------
 
 int square(int x) { return x * x; }
 int add(int a, int b) { return a + b; }
@@ -162,8 +162,7 @@ std::vector<pid_t> worker_pids(const ProcessPoolExecutor& pool) {
   return pids;
 }
 
-// ---- submit and result
-// ---------------------------------------------------------------------------
+// ---- submit and result ------------------------------------------------------------------------
 
 TEST(Conformance, F01_submit_runs_the_call_in_a_worker_and_returns_its_future) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -281,8 +280,7 @@ TEST(ProcessPool, another_executable_can_be_the_worker) {
   EXPECT_TRUE(ended_with<UnknownTask>(pool.submit<square>(1)));
 }
 
-// ---- exceptions
-// ----------------------------------------------------------------------------------
+// ---- exceptions -------------------------------------------------------------------------------
 
 TEST(Conformance, G01_the_exception_keeps_its_type_across_the_process_border) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -335,8 +333,7 @@ TEST(ProcessPool, a_call_that_threw_is_made_again_as_often_as_asked) {
   EXPECT_EQ(counted(folder.path("b")), 4u);
 }
 
-// ---- payloads
-// ------------------------------------------------------------------------------------
+// ---- payloads ---------------------------------------------------------------------------------
 
 TEST(Conformance, G05_an_argument_that_cannot_be_written_fails_only_its_own_future) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -409,8 +406,7 @@ TEST(ProcessPool, results_above_max_message_bytes_fail_only_their_own_future) {
   EXPECT_EQ(pool.submit<letters>(std::size_t{900}).result(kPatience).size(), 900u);
 }
 
-// ---- deaths
-// --------------------------------------------------------------------------------------
+// ---- deaths -----------------------------------------------------------------------------------
 
 TEST(Conformance, H04_a_segfault_ends_its_call_with_WorkerDied_and_the_facts) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -605,8 +601,21 @@ TEST(ProcessPool, deaths_at_any_moment_leave_every_future_with_one_outcome) {
   EXPECT_EQ(pool.submit<square>(3).result(kPatience), 9);
 }
 
-// ---- cancelling
-// ----------------------------------------------------------------------------------
+TEST(ProcessPool, with_retry_no_call_is_lost_by_deaths_at_any_moment) {
+  ProcessPoolExecutor pool(
+      {.max_workers = 3, .on_worker_death = OnWorkerDeath::retry, .max_attempts = 1000});
+  std::vector<Future<int>> futures;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < 300; ++i) futures.push_back(pool.submit<square>(i));
+    for (const pid_t pid : worker_pids(pool)) kill(pid, SIGKILL);
+  }
+  for (std::size_t i = 0; i < futures.size(); ++i) {
+    const int x = static_cast<int>(i % 300);
+    ASSERT_EQ(futures[i].result(kPatience), x * x);
+  }
+}
+
+// ---- cancelling -------------------------------------------------------------------------------
 
 TEST(Conformance, A05_a_pending_call_can_be_cancelled_and_never_runs) {
   Gate gate;
@@ -667,8 +676,7 @@ TEST(ProcessPool, cancelling_while_calls_are_handed_over_loses_none) {
   }
 }
 
-// ---- the end of a pool
-// ---------------------------------------------------------------------------
+// ---- the end of a pool ------------------------------------------------------------------------
 
 TEST(Conformance, K01_submit_after_shutdown_throws) {
   ProcessPoolExecutor pool({.max_workers = 1});
@@ -808,8 +816,7 @@ TEST(ProcessPool, terminate_while_workers_start_leaves_no_call_without_an_outcom
   }
 }
 
-// ---- workers as processes
-// ------------------------------------------------------------------------
+// ---- workers as processes ---------------------------------------------------------------------
 
 TEST(Conformance, F03_a_negative_max_workers_is_an_invalid_argument) {
   EXPECT_THROW(ProcessPoolExecutor({.max_workers = -1}), std::invalid_argument);
@@ -870,6 +877,36 @@ TEST(ProcessPool, what_a_task_started_is_gone_after_shutdown) {
     grandchild = pool.submit<start_child>().result(kPatience);
   }
   EXPECT_TRUE(wait_until([&] { return is_gone(grandchild); }));
+}
+
+/// How often a thread has gone to sleep.
+long sleeps(const std::string& task) {
+  std::ifstream status(task + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("voluntary_ctxt_switches:")) return std::stol(line.substr(24));
+  return -1;
+}
+
+std::string task_named(const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream comm(task.path() / "comm");
+    std::string found;
+    if (std::getline(comm, found) && found == name) return task.path();
+  }
+  return {};
+}
+
+TEST(ProcessPool, an_idle_pool_sleeps) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  const pid_t worker = pool.submit<own_pid>().result(kPatience);
+  for (const std::string& task : {task_named("flagship-loop"), "/proc/" + std::to_string(worker)}) {
+    ASSERT_GE(sleeps(task), 0) << task;
+    EXPECT_TRUE(wait_until([&] {
+      const long before = sleeps(task);
+      std::this_thread::sleep_for(5 * kSoon);
+      return sleeps(task) == before;
+    })) << "it wakes again and again";
+  }
 }
 
 TEST(ProcessPool, status_counts_what_is_queued_held_and_running) {
@@ -963,8 +1000,7 @@ TEST(ProcessPool, several_pools_live_side_by_side) {
   EXPECT_EQ(wait(futures, kPatience).done.size(), 100u);
 }
 
-// ---- workers that cannot be
-// ----------------------------------------------------------------------
+// ---- workers that cannot be -------------------------------------------------------------------
 
 void expect_broken(const std::string& executable, const std::string& cause) {
   ProcessPoolExecutor pool({.max_workers = 2, .worker_executable = executable});
@@ -1009,9 +1045,11 @@ TEST(Conformance, O08_workers_end_when_their_master_is_killed) {
     workers.push_back(std::stoi(line));
   ASSERT_THAT(workers, SizeIs(3));
   for (const pid_t worker : workers) ASSERT_FALSE(is_gone(worker));
+  const pid_t pid = program.pid();
   program.kill(SIGKILL);
   for (const pid_t worker : workers) EXPECT_TRUE(wait_until([&] { return is_gone(worker); }));
   EXPECT_EQ(program.wait(), -SIGKILL);
+  for (const std::string& folder : run_folders(pid)) std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -79,8 +79,7 @@ void World::run() {
     check(process.life == Life::buried, "finished with worker " + text_of(process.ref) + " alive");
 }
 
-// ---- what happens
-// --------------------------------------------------------------------------------
+// ---- what happens -----------------------------------------------------------------------------
 
 void World::something_happens() {
   std::erase_if(processes_, [](const Process& p) { return p.life == Life::buried; });
@@ -359,8 +358,7 @@ void World::pass_time() {
   if (now_ >= next) tell(core::Tick{}, "tick");
 }
 
-// ---- the scheduler and the loop
-// ------------------------------------------------------------------
+// ---- the scheduler and the loop ---------------------------------------------------------------
 
 void World::tell(const core::Event& event, const std::string& what) {
   story_.push_back(what);
@@ -507,8 +505,7 @@ void World::drain(Ref ref) {
   process.drain_sent = true;
 }
 
-// ---- checks
-// --------------------------------------------------------------------------------------
+// ---- checks -----------------------------------------------------------------------------------
 
 void World::check_totals() const {
   check(scheduler_.queued() + scheduler_.held() == live_tasks_, "tasks are lost or counted twice");

@@ -72,9 +72,9 @@ std::map<int, std::string> open_descriptors() {
   return open;
 }
 
-std::set<std::string> run_folders() {
+std::set<std::string> run_folders(pid_t pid) {
   std::set<std::string> folders;
-  const std::string prefix = "flagship-" + std::to_string(getpid()) + "-";
+  const std::string prefix = "flagship-" + std::to_string(pid != 0 ? pid : getpid()) + "-";
   for (const char* variable : {"XDG_RUNTIME_DIR", "TMPDIR", ""}) {
     const char* const set = std::getenv(variable);
     const std::string parent = *variable == '\0' ? "/tmp" : set != nullptr ? set : "";

@@ -16,8 +16,8 @@ namespace flagship::test {
 std::set<pid_t> child_processes();
 /// Open descriptors, and what each is.
 std::map<int, std::string> open_descriptors();
-/// Private folders of pools of this process.
-std::set<std::string> run_folders();
+/// Private folders of pools of a process; 0: of this one.
+std::set<std::string> run_folders(pid_t pid = 0);
 /// What ps shows of a process; empty when there is none, or only a zombie.
 std::string command_of(pid_t pid);
 /// True when the process has ended, also when nobody has waited for it yet.

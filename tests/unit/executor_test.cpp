@@ -127,8 +127,7 @@ TEST(InlineExecutor, runs_the_call_within_submit) {
   EXPECT_EQ(future.result(), where());
 }
 
-// ---- threads
-// -------------------------------------------------------------------------------------
+// ---- threads ----------------------------------------------------------------------------------
 
 /// Holds all threads of a pool until it is opened.
 struct Gate {

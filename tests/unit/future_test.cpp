@@ -46,8 +46,7 @@ struct InEachState {
   }
 };
 
-// ---- A: states and queries
-// -----------------------------------------------------------------------
+// ---- A: states and queries --------------------------------------------------------------------
 
 TEST(Conformance, A01_a_future_is_in_exactly_one_state) {
   InEachState in;
@@ -262,8 +261,7 @@ TEST(Future, a_coroutine_resumes_with_the_result) {
   EXPECT_TRUE(caught);
 }
 
-// ---- B: promises
-// ---------------------------------------------------------------------------------
+// ---- B: promises ------------------------------------------------------------------------------
 
 TEST(Conformance, B01_set_running_on_pending_returns_true) {
   Promise<int> promise;
@@ -341,8 +339,7 @@ TEST(Promise, moved_it_stays_the_same_promise) {
   EXPECT_EQ(future.result(0s), 1);
 }
 
-// ---- C: callbacks
-// --------------------------------------------------------------------------------
+// ---- C: callbacks -----------------------------------------------------------------------------
 
 TEST(Conformance, C01_C02_C03_the_callback_gets_the_future_however_it_ends) {
   Promise<int> returns, raises, is_cancelled;
@@ -434,8 +431,7 @@ TEST(Future, a_hundred_thousand_callbacks_that_never_run_are_let_go_of) {
   promise.future().cancel();
 }
 
-// ---- D: wait
-// -------------------------------------------------------------------------------------
+// ---- D: wait ----------------------------------------------------------------------------------
 
 struct ConformanceWait : testing::Test {
   InEachState in;
@@ -553,8 +549,7 @@ TEST(Conformance, D16_waits_that_timed_out_leave_nothing_with_the_future) {
   EXPECT_THAT(wait(futures).done, SizeIs(1));
 }
 
-// ---- E: as_completed
-// -----------------------------------------------------------------------------
+// ---- E: as_completed --------------------------------------------------------------------------
 
 TEST_F(ConformanceWait, E01_E02_yields_each_once_those_that_are_done_first) {
   std::vector<Future<int>> yielded;
@@ -655,8 +650,7 @@ TEST_F(ConformanceWait, futures_can_be_added_while_iterating) {
   EXPECT_THAT(results, ElementsAre(42, 8));
 }
 
-// ---- races
-// ---------------------------------------------------------------------------------------
+// ---- races ------------------------------------------------------------------------------------
 
 TEST(Future, of_cancel_and_start_exactly_one_wins) {
   for (int i = 0; i < 500; ++i) {

@@ -22,8 +22,7 @@ using testing::SizeIs;
 
 using Ends = std::vector<std::pair<TaskId, Why>>;
 
-// ---- starting workers
-// ----------------------------------------------------------------------------
+// ---- starting workers -------------------------------------------------------------------------
 
 TEST(Scheduler, starts_no_worker_before_work_comes) {
   Play play({.max_workers = 4});
@@ -92,8 +91,7 @@ TEST(Scheduler, concurrency_is_shared_out_over_the_workers) {
   EXPECT_THAT(shares, ElementsAre(2, 3, 3));
 }
 
-// ---- order
-// ---------------------------------------------------------------------------------------
+// ---- order ------------------------------------------------------------------------------------
 
 TEST(Conformance, F10_calls_are_handed_out_first_in_first_out) {
   Play play({.max_workers = 1});
@@ -146,8 +144,7 @@ TEST(Scheduler, a_single_call_goes_to_the_worker_that_was_idle_last) {
   EXPECT_EQ(play.submit(1).assigns.at(0).worker, workers.back());
 }
 
-// ---- credit
-// --------------------------------------------------------------------------------------
+// ---- credit -----------------------------------------------------------------------------------
 
 TEST(Scheduler, a_worker_whose_calls_are_not_known_yet_gets_one_call) {
   Play play({.max_workers = 1});
@@ -211,8 +208,7 @@ TEST(Scheduler, the_last_calls_are_left_for_workers_that_are_coming) {
   EXPECT_THAT(play.tickets_for(second), SizeIs(1));
 }
 
-// ---- results
-// -------------------------------------------------------------------------------------
+// ---- results ----------------------------------------------------------------------------------
 
 TEST(Scheduler, a_result_ends_its_task_where_it_stood_in_the_message) {
   Play play({.max_workers = 1});
@@ -317,8 +313,7 @@ TEST(Scheduler, a_call_that_a_worker_passed_over_goes_first_again_without_an_att
   EXPECT_EQ(play.out.ends.at(0).attempt, 1u);
 }
 
-// ---- deaths
-// --------------------------------------------------------------------------------------
+// ---- deaths -----------------------------------------------------------------------------------
 
 TEST(Scheduler, by_default_a_call_that_had_begun_ends_with_its_worker) {
   Play play({.max_workers = 1});
@@ -399,8 +394,7 @@ TEST(Scheduler, the_death_of_a_worker_is_told_only_once) {
   EXPECT_THAT(play.gone({0, 1}, given).ends, IsEmpty());
 }
 
-// ---- crash loops
-// ---------------------------------------------------------------------------------
+// ---- crash loops ------------------------------------------------------------------------------
 
 TEST(Scheduler, starts_that_achieve_nothing_back_off_and_then_break_the_pool_with_the_cause) {
   Play play({.max_workers = 1, .max_fruitless = 4, .first_backoff = 20ms});
@@ -538,8 +532,7 @@ TEST(Conformance, H02_with_break_pool_one_death_fails_every_call) {
   EXPECT_EQ(play.scheduler.broken(), "was killed by SIGSEGV");
 }
 
-// ---- cancelling
-// ----------------------------------------------------------------------------------
+// ---- cancelling -------------------------------------------------------------------------------
 
 TEST(Scheduler, a_call_cancelled_while_queued_is_never_handed_over) {
   Play play({.max_workers = 1});
@@ -607,8 +600,7 @@ TEST(Scheduler, places_in_use_are_different_and_within_the_claim_page) {
   }
 }
 
-// ---- taking back
-// ---------------------------------------------------------------------------------
+// ---- taking back ------------------------------------------------------------------------------
 
 struct Uneven : testing::Test {
   // One of two workers holds five calls ahead of one that has turned out to be long; the other is
@@ -683,8 +675,7 @@ TEST_F(Uneven, a_call_that_was_taken_back_can_be_cancelled) {
               ElementsAre(Pair(task_of(held[3]), Why::cancelled)));
 }
 
-// ---- the end
-// -------------------------------------------------------------------------------------
+// ---- the end ----------------------------------------------------------------------------------
 
 TEST(Scheduler, a_pool_without_workers_is_finished_as_soon_as_it_is_shut_down) {
   Play play({.max_workers = 2});

@@ -53,8 +53,7 @@ v1::Up results_of_two() {
   return message;
 }
 
-// ---- down
-// ----------------------------------------------------------------------------------------
+// ---- down -------------------------------------------------------------------------------------
 
 TEST(Down, welcome_makes_the_round_trip) {
   DownWriter writer;
@@ -143,8 +142,7 @@ TEST(Down, nothing_and_garbage_are_malformed) {
   EXPECT_EQ(reader.read(blobs_of(one_frame("\xff\xff\xff"))), DownReader::Kind::malformed);
 }
 
-// ---- up
-// ------------------------------------------------------------------------------------------
+// ---- up ---------------------------------------------------------------------------------------
 
 TEST(Up, hello_began_and_bye_make_the_round_trip) {
   UpWriter writer({3, 4});

@@ -60,6 +60,7 @@ void segfault() {
   raise(SIGSEGV);
 }
 void leave(int code) { _exit(code); }
+void die() { raise(SIGKILL); }
 void leave_by_exit(int code) { std::exit(code); }
 /// Kills its worker the first `times` times.
 int die_at_first(const std::string& file, std::size_t times) {
@@ -599,6 +600,18 @@ TEST(ProcessPool, deaths_at_any_moment_leave_every_future_with_one_outcome) {
       EXPECT_EQ(future.result(), i * i);
   }
   EXPECT_EQ(pool.submit<square>(3).result(kPatience), 9);
+}
+
+TEST(ProcessPool, a_call_may_be_looked_at_while_its_worker_dies) {
+  ProcessPoolExecutor pool({.max_workers = 2});
+  for (int i = 0; i < 200; ++i) {
+    Future<void> future = pool.submit<die>();
+    std::thread canceller([&] {
+      while (!future.done()) future.cancel();
+    });
+    while (!future.done()) future.state();
+    canceller.join();
+  }
 }
 
 TEST(ProcessPool, with_retry_no_call_is_lost_by_deaths_at_any_moment) {

@@ -369,10 +369,11 @@ void Loop::on_gone(const Happenings::Gone& gone) {
              " call flagship::init?";
   life->alive = false;
   life->limit = {};
-  fleet_->bury(gone.worker);  // before its place is given to another
   death_ = &gone.death;
   handle(core::WorkerGone{gone.worker, begun, std::move(cause)});
   death_ = nullptr;
+  // Only now: until they end, callers look into its claim page for calls that it had begun.
+  fleet_->bury(gone.worker);
 }
 
 // Takes everything out of a dead worker's hands; what it had begun is returned.

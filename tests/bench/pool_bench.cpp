@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <flagship/flagship.hpp>
-#include <ranges>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -65,9 +65,12 @@ void one_at_a_time(int calls) {
 void map_ints(int items, int workers) {
   flagship::ProcessPoolExecutor pool({.max_workers = workers});
   warm_up(pool, workers);
+  std::vector<int> input(
+      static_cast<std::size_t>(items));  // clang 14 cannot compile libstdc++'s views
+  std::iota(input.begin(), input.end(), 0);
   const auto begin = std::chrono::steady_clock::now();
   long long sum = 0;
-  for (int y : pool.map<noop>(std::views::iota(0, items))) sum += y;
+  for (int y : pool.map<noop>(input)) sum += y;
   const double seconds = seconds_since(begin);
   if (sum != static_cast<long long>(items) * (items - 1) / 2)
     throw std::runtime_error("wrong results");

@@ -218,7 +218,8 @@ TEST_F(WithNginx, DownloadsOverConnectionsKeptAliveEqualTheFilesByteForByte) {
   std::map<std::string, std::string> contents;
   std::string list;
   for (int i = 0; i < 120; ++i) {
-    std::string bytes((i % 8) * 1000 + (i == 7 ? 9'000'000 : 0), '\0');
+    const int size = (i % 8) * 1000 + (i == 7 ? 9'000'000 : 0);
+    std::string bytes(static_cast<std::size_t>(size), '\0');
     for (char& c : bytes) c = static_cast<char>(random());
     const std::string name = "f" + std::to_string(i) + ".bin";
     write_file(root() / name, bytes);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <forward_list>
 #include <list>
 #include <sstream>
 #include <thread>
@@ -572,9 +573,8 @@ TEST_F(ConformanceWait, E03_duplicates_are_yielded_once_and_any_input_range_will
   int yielded = 0;
   for ([[maybe_unused]] auto& future : as_completed(futures)) ++yielded;
   EXPECT_EQ(yielded, 2);
-  for ([[maybe_unused]] auto& future :
-       as_completed(futures | std::views::filter([&](const auto& f) { return f == raised; })))
-    ++yielded;
+  std::forward_list<Future<int>> one_way{raised, raised};
+  for ([[maybe_unused]] auto& future : as_completed(one_way)) ++yielded;
   EXPECT_EQ(yielded, 3);
 }
 

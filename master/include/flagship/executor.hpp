@@ -109,8 +109,8 @@ class Submitter {
   auto map_over(const MapOptions& options, A&&... ranges) const {
     static_assert((std::ranges::input_range<A> && ...),
                   "flagship: map takes input ranges, and a MapOptions at the end");
-    return MapRange<F, std::views::all_t<A>...>(core_, options_, options,
-                                                std::views::all(std::forward<A>(ranges))...);
+    return MapRange<F, decltype(detail::keep_range(std::forward<A>(ranges)))...>(
+        core_, options_, options, detail::keep_range(std::forward<A>(ranges))...);
   }
 
   template <class Arguments, class... A>

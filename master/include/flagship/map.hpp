@@ -64,6 +64,23 @@ class ChunkSize {
 /// std::invalid_argument for sizes that can only be negative numbers.
 void check(const MapOptions& options);
 
+/// A range that is somebody else's. Not std::views::all: clang 14 cannot compile libstdc++'s views.
+template <class R>
+struct RangeRef {
+  R* range;
+  auto begin() const { return std::ranges::begin(*range); }
+  auto end() const { return std::ranges::end(*range); }
+};
+
+template <class R>
+auto keep_range(R&& range) {
+  if constexpr (std::is_lvalue_reference_v<R>) {
+    return RangeRef<std::remove_reference_t<R>>{&range};
+  } else {
+    return std::remove_cvref_t<R>(std::move(range));
+  }
+}
+
 }  // namespace detail
 
 /// The results of a map, an input range in the order of its input. Calls are submitted at once, as

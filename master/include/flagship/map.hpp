@@ -148,7 +148,9 @@ class MapRange {
 
   bool exhausted() const {
     return std::apply(
-        [this](auto&... range) { return exhausted(std::index_sequence_for<V...>{}, range...); },
+        [this](auto&... range) {
+          return this->exhausted(std::index_sequence_for<V...>{}, range...);
+        },
         ranges_);
   }
   template <std::size_t... I, class... Ranges>

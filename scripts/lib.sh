@@ -5,6 +5,8 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 LOGS=$ROOT/build/logs
 JOBS=${JOBS:-$(nproc)}
+# Two checkouts share what ccache has: names are taken relative to the top of the tree.
+export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
 cd "$ROOT"
 
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then

@@ -40,7 +40,10 @@ class ThreadCore final : public detail::ExecutorCore {
       if (options.cancel_futures) cancelled.swap(queue_);
       work_.notify_all();
     }
-    for (const auto& call : cancelled) call->state().cancel();
+    for (const auto& call : cancelled) {
+      call->state().cancel();
+      call->run();  // which only lets go of its arguments
+    }
     if (options.wait) join();
   }
 

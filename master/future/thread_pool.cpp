@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "flagship/executor.hpp"
+#include "master/future/process_life.hpp"
 
 namespace flagship {
 namespace {
@@ -22,6 +23,9 @@ class ThreadCore final : public detail::ExecutorCore {
   bool in_process() const override { return true; }
 
   void submit(std::shared_ptr<detail::LocalCall> call) override {
+    if (!maker_.is_this_process())
+      throw BrokenExecutor(
+          "this pool belongs to the process that this one was forked from; make another one here");
     const std::lock_guard lock(mutex_);
     if (shut_down_) throw ShutdownError();
     queue_.push_back(std::move(call));
@@ -33,6 +37,7 @@ class ThreadCore final : public detail::ExecutorCore {
   }
 
   void shutdown(const ShutdownOptions& options) override {
+    if (!maker_.is_this_process()) return;
     std::deque<std::shared_ptr<detail::LocalCall>> cancelled;
     {
       const std::lock_guard lock(mutex_);
@@ -52,6 +57,7 @@ class ThreadCore final : public detail::ExecutorCore {
   }
 
   PoolStatus status() const override {
+    if (!maker_.is_this_process()) return {};
     const std::lock_guard lock(mutex_);
     PoolStatus status;
     status.queued = queue_.size();
@@ -91,6 +97,7 @@ class ThreadCore final : public detail::ExecutorCore {
 
   static inline thread_local const ThreadCore* pool_of_this_thread = nullptr;
 
+  const detail::Maker maker_;
   const std::size_t max_workers_;
   std::mutex join_mutex_;
   mutable std::mutex mutex_;  // guards what follows
@@ -114,6 +121,6 @@ std::size_t threads_for(const ThreadPoolOptions& options) {
 }  // namespace
 
 ThreadPoolExecutor::ThreadPoolExecutor(ThreadPoolOptions options)
-    : OwningExecutor(std::make_shared<ThreadCore>(threads_for(options))) {}
+    : OwningExecutor(detail::make_core<ThreadCore>(threads_for(options))) {}
 
 }  // namespace flagship

@@ -1,33 +1,54 @@
 // SPDX-License-Identifier: MIT
 // The claim page: memory that a worker shares with its supervisor, one place for each task that the
-// worker may hold. A place goes held -> running -> finished, or held -> recalled, by
-// compare-and-swap, so exactly one side decides whether a task begins. It answers without a message
+// worker may hold. A place goes held -> running -> finished, or held -> recalled, or running ->
+// stopped, by compare-and-swap, so exactly one side decides whether a task begins, and whether it
+// ends by itself. It answers without a message
 // what a worker is running, also after its death.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "common/os/unique_fd.hpp"
 
 namespace flagship {
 
-enum class Claim : std::uint32_t { free = 0, held = 1, running = 2, finished = 3, recalled = 4 };
+enum class Claim : std::uint32_t {
+  free = 0,
+  held = 1,
+  running = 2,
+  finished = 3,
+  recalled = 4,
+  stopped = 5
+};
 
 /// One place: the stamp of the ticket it is about, and how it stands. Lock-free, in shared memory.
 class ClaimPlace {
  public:
+  using Time = std::chrono::steady_clock::time_point;  // the same clock in all processes
+
   void hold(std::uint32_t stamp) {
     word_.store(word(stamp, Claim::held), std::memory_order_release);
   }
-  /// The worker's: false when it was recalled.
-  bool begin(std::uint32_t stamp) { return move(stamp, Claim::held, Claim::running); }
-  void finish(std::uint32_t stamp) {
-    word_.store(word(stamp, Claim::finished), std::memory_order_release);
+  /// The worker's: false when it was recalled. `now`: when its running time begins.
+  bool begin(std::uint32_t stamp, Time now = {}) {
+    began_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    return move(stamp, Claim::held, Claim::running);
   }
+  /// The worker's: false when it was stopped, so it does not count.
+  bool finish(std::uint32_t stamp) { return move(stamp, Claim::running, Claim::finished); }
   /// The supervisor's: true when it will never run there.
   bool recall(std::uint32_t stamp) { return move(stamp, Claim::held, Claim::recalled); }
+  /// The supervisor's: true when it runs, and its worker is to be killed for it.
+  bool stop(std::uint32_t stamp) { return move(stamp, Claim::running, Claim::stopped); }
+  /// Since when it runs; nothing: it does not.
+  std::optional<Time> running_since(std::uint32_t stamp) const {
+    if (!is(stamp, Claim::running)) return std::nullopt;
+    return Time(Time::duration(began_.load(std::memory_order_relaxed)));
+  }
   bool is(std::uint32_t stamp, Claim claim) const {
     return word_.load(std::memory_order_acquire) == word(stamp, claim);
   }
@@ -41,6 +62,7 @@ class ClaimPlace {
     return word_.compare_exchange_strong(expected, word(stamp, to), std::memory_order_acq_rel);
   }
   std::atomic<std::uint64_t> word_{0};
+  std::atomic<Time::rep> began_{0};
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 };
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/os/unique_fd.hpp"
 
@@ -19,6 +20,12 @@ inline constexpr int kSpawnSocket = 3;
 inline constexpr const char* kZygoteFlag = "--flagship-zygote";
 inline constexpr const char* kWorkerFlag = "--flagship-worker";
 
+/// For setrlimit(2), soft and hard.
+struct ResourceLimit {
+  std::int32_t resource = 0;
+  std::uint64_t most = 0;
+};
+
 struct SpawnRequest {
   std::uint32_t worker = 0;
   std::uint32_t incarnation = 0;
@@ -28,6 +35,7 @@ struct SpawnRequest {
   std::string pool;  // for ps
   std::string tasks_endpoint;
   std::string results_endpoint;
+  std::vector<ResourceLimit> limits;
 };
 
 struct ReceivedRequest {

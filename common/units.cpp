@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <system_error>
 
 namespace flagship {
@@ -41,6 +42,22 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   const double milliseconds = number->value * factor;
   if (milliseconds > 4e9) return std::nullopt;  // more than a month is a mistake
   return std::chrono::milliseconds(std::llround(milliseconds));
+}
+
+std::string format_duration(std::chrono::nanoseconds time) {
+  struct Unit {
+    double nanoseconds;
+    const char* name;
+  };
+  constexpr Unit kUnits[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
+  const auto count = static_cast<double>(time.count());
+  for (const Unit& unit : kUnits) {
+    if (count < unit.nanoseconds && unit.nanoseconds > 1) continue;
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g %s", count / unit.nanoseconds, unit.name);
+    return text;
+  }
+  return "0 ns";
 }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {

@@ -20,6 +20,8 @@ Frames DownWriter::welcome(const Welcome& welcome) {
   body.set_flush_after_us(static_cast<std::uint64_t>(welcome.flush_after.count()));
   body.set_initializer_function(welcome.initializer_function);
   body.set_initializer(welcome.initializer);
+  body.set_max_rss(welcome.max_rss);
+  body.set_task_timeout_ns(static_cast<std::uint64_t>(welcome.task_timeout.count()));
   return one_frame(message.SerializeAsString());
 }
 
@@ -31,7 +33,14 @@ Frames DownWriter::drain() {
 
 void DownWriter::add(const AssignedCall& call, std::shared_ptr<const std::string> large) {
   v1::Assign& assign = *impl_->message.mutable_assign();
-  if (call.notify) assign.add_notify(static_cast<std::uint32_t>(assign.tickets_size()));
+  const auto index = static_cast<std::uint32_t>(assign.tickets_size());
+  if (call.notify) assign.add_notify(index);
+  if (call.attempt > 1 || call.timeout.count() > 0) {
+    v1::Terms& terms = *assign.add_terms();
+    terms.set_index(index);
+    terms.set_attempt(call.attempt);
+    terms.set_timeout_ns(static_cast<std::uint64_t>(call.timeout.count()));
+  }
   assign.add_tickets(call.ticket);
   assign.add_places(call.place);
   assign.add_functions(call.function);
@@ -66,6 +75,7 @@ struct DownReader::Impl {
   std::size_t offset = 0;  // of its payload
   std::size_t frame = 1;   // next payload frame
   int notify = 0;          // next of the notify indices
+  int terms = 0;           // next of the terms
 
   bool well_formed() const {
     const v1::Assign& assign = message.assign();
@@ -92,7 +102,7 @@ DownReader& DownReader::operator=(DownReader&&) noexcept = default;
 DownReader::Kind DownReader::read(const Blobs& message) {
   Impl& in = *impl_;
   in.blobs = &message;
-  in.at = in.notify = 0;
+  in.at = in.notify = in.terms = 0;
   in.offset = 0;
   in.frame = 1;
   const auto bytes = message.empty() ? std::string_view() : message[0].bytes;
@@ -114,8 +124,12 @@ DownReader::Kind DownReader::read(const Blobs& message) {
 
 Welcome DownReader::welcome() const {
   const v1::Welcome& body = impl_->message.welcome();
-  return {body.concurrency(), std::chrono::microseconds(body.flush_after_us()),
-          body.initializer_function(), body.initializer()};
+  return {body.concurrency(),
+          std::chrono::microseconds(body.flush_after_us()),
+          body.initializer_function(),
+          body.initializer(),
+          body.max_rss(),
+          std::chrono::nanoseconds(body.task_timeout_ns())};
 }
 
 std::size_t DownReader::calls() const {
@@ -135,6 +149,12 @@ std::optional<AssignedCall> DownReader::next() {
       assign.notify(in.notify) == static_cast<std::uint32_t>(i)) {
     call.notify = true;
     ++in.notify;
+  }
+  if (in.terms < assign.terms_size() &&
+      assign.terms(in.terms).index() == static_cast<std::uint32_t>(i)) {
+    const v1::Terms& terms = assign.terms(in.terms++);
+    call.attempt = terms.attempt();
+    call.timeout = std::chrono::nanoseconds(terms.timeout_ns());
   }
   if (const std::uint32_t size = assign.sizes(i); size == kOwnFrame) {
     call.payload = (*in.blobs)[in.frame++].bytes;

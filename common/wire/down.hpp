@@ -18,6 +18,8 @@ struct Welcome {
   std::chrono::microseconds flush_after{5000};
   std::uint64_t initializer_function = 0;  // 0: none
   std::string initializer;
+  std::uint64_t max_rss = 0;  // bytes; above it the worker begins nothing; 0: no limit
+  std::chrono::nanoseconds task_timeout{};  // of calls without one of their own; zero: none
 };
 
 struct AssignedCall {
@@ -25,7 +27,9 @@ struct AssignedCall {
   std::uint32_t place = 0;
   std::uint64_t function = 0;
   bool notify = false;  // its beginning is to be told at once
-  std::string_view payload;
+  std::string_view payload{};
+  std::uint32_t attempt = 1;
+  std::chrono::nanoseconds timeout{};  // of running time; zero: the pool's
 };
 
 /// Builds one message at a time; its buffers are reused. One thread.

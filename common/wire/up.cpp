@@ -80,10 +80,11 @@ std::size_t UpWriter::batched() const {
 }
 std::size_t UpWriter::batched_bytes() const { return impl_->bytes; }
 
-Frames UpWriter::take_results(std::chrono::nanoseconds busy) {
+Frames UpWriter::take_results(std::chrono::nanoseconds busy, std::uint64_t rss) {
   v1::Results& results = *impl_->message.mutable_results();
   if (impl_->all_returned) results.clear_endings();
   results.set_busy_ns(static_cast<std::uint64_t>(busy.count()));
+  results.set_rss(rss);
   Frames frames = with_payloads(impl_->message.SerializeAsString(), impl_->payloads);
   impl_->bytes = 0;
   impl_->all_returned = true;
@@ -164,6 +165,8 @@ std::span<const std::uint64_t> UpReader::tickets() const {
 std::chrono::nanoseconds UpReader::busy() const {
   return std::chrono::nanoseconds(impl_->message.results().busy_ns());
 }
+
+std::uint64_t UpReader::rss() const { return impl_->message.results().rss(); }
 
 bool UpReader::all_returned() const { return impl_->message.results().endings_size() == 0; }
 

@@ -20,10 +20,13 @@ bool RemoteCall::begun() const {
   return place != nullptr && !place->is(stamp, Claim::held) && !place->is(stamp, Claim::recalled);
 }
 
+bool RemoteCall::stop() { return place != nullptr && place->stop(stamp); }
+
 bool RemoteCall::recall() { return place != nullptr && place->recall(stamp); }
 
-std::shared_ptr<Waker> RemoteCall::leave() {
-  return mailbox != nullptr ? mailbox->leave_cancel(Ref<RemoteCall>(this)) : nullptr;
+std::shared_ptr<Waker> RemoteCall::leave(Left left) {
+  if (mailbox == nullptr) return nullptr;
+  return mailbox->leave(Ref<RemoteCall>(this), left == Left::stopped);
 }
 
 void ExecutorCore::submit(std::shared_ptr<LocalCall>) {
@@ -36,6 +39,12 @@ void ExecutorCore::submit(Ref<RemoteCall>) {
 void throw_too_large(const char* what, std::size_t bytes, std::size_t most) {
   throw SerializationError(std::string(what) + " of " + std::to_string(bytes) +
                            " bytes are more than max_message_bytes, " + std::to_string(most));
+}
+
+void check(const CallOptions& options) {
+  if (options.timeout && *options.timeout < duration::zero())
+    throw std::invalid_argument("timeout must not be negative");
+  if (options.retries < 0) throw std::invalid_argument("retries must not be negative");
 }
 
 void check(const MapOptions& options) {

@@ -66,18 +66,26 @@ State StateBase::state_now() const {
   return State::pending;
 }
 
-bool StateBase::cancel() {
+bool StateBase::cancel() { return cancel(false); }
+bool StateBase::interrupt() { return cancel(true); }
+
+bool StateBase::cancel(bool stop_running) {
   Callbacks callbacks;
   std::shared_ptr<Waker> waker;
   {
     const std::lock_guard lock(mutex_);
     Phase seen = Phase::pending;
+    Left left = Left::cancelled;
     if (!phase_.compare_exchange_strong(seen, Phase::cancelled, std::memory_order_acq_rel)) {
       if (seen == Phase::cancelled) return true;
-      if (seen != Phase::held || !recall()) return false;
+      if (seen != Phase::held) return false;
+      if (!recall()) {
+        if (!stop_running || !stop()) return false;
+        left = Left::stopped;
+      }
     }
     ending_ = Ending::cancelled;
-    waker = leave();
+    waker = leave(left);
     callbacks = complete(Phase::cancelled);
   }
   if (waker) waker->wake();

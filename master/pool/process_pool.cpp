@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The facade of the process pool: checks options, puts the parts together, runs the loop's thread.
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -64,7 +65,9 @@ class PoolCore final : public detail::ExecutorCore {
 
   void shutdown(const ShutdownOptions& options) override {
     if (!maker_.is_this_process()) return;
-    loop_->mailbox().shutdown(options.cancel_futures);
+    detail::Deadline deadline;
+    if (options.deadline) deadline = detail::Clock::now() + *options.deadline;
+    loop_->mailbox().shutdown(options.cancel_futures, deadline);
     if (options.wait) join();
   }
 
@@ -120,6 +123,21 @@ core::OnDeath policy_of(OnWorkerDeath policy) {
   return core::OnDeath::fail_task;
 }
 
+std::vector<ResourceLimit> resource_limits(const Limits& limits) {
+  std::vector<ResourceLimit> all;
+  const auto add = [&all](int resource, std::optional<std::uint64_t> most) {
+    if (most) all.push_back({resource, *most});
+  };
+  add(RLIMIT_AS, limits.address_space);
+  add(RLIMIT_DATA, limits.data);
+  add(RLIMIT_CPU, limits.cpu_seconds);
+  add(RLIMIT_NOFILE, limits.open_files);
+  add(RLIMIT_FSIZE, limits.file_size);
+  add(RLIMIT_NPROC, limits.processes);
+  if (!limits.core) add(RLIMIT_CORE, 0);
+  return all;
+}
+
 void check(const PoolOptions& options) {
   const auto refuse = [](const char* field, long long value) {
     throw std::invalid_argument(std::string(field) + " must not be " + std::to_string(value));
@@ -128,7 +146,15 @@ void check(const PoolOptions& options) {
     refuse("max_workers", options.max_workers);
   if (options.max_attempts < 1) refuse("max_attempts", options.max_attempts);
   if (options.max_running < 0) refuse("max_running", options.max_running);
-  if (options.flush_after < duration::zero()) refuse("flush_after", options.flush_after.count());
+  if (options.max_tasks_per_worker < 0)
+    refuse("max_tasks_per_worker", options.max_tasks_per_worker);
+  const auto refuse_negative = [&](const char* field, duration time) {
+    if (time < duration::zero()) refuse(field, time.count());
+  };
+  refuse_negative("flush_after", options.flush_after);
+  refuse_negative("task_timeout", options.task_timeout);
+  refuse_negative("interrupt_grace", options.interrupt_grace);
+  refuse_negative("idle_timeout", options.idle_timeout);
   if (detail::role() == detail::Role::unknown)
     throw std::logic_error(
         "ProcessPoolExecutor: call flagship::init(argc, argv); in the first line of main");
@@ -147,18 +173,25 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   settings.scheduler.concurrency = static_cast<std::uint32_t>(options.max_running);
   settings.scheduler.on_death = policy_of(options.on_worker_death);
   settings.scheduler.max_attempts = options.max_attempts;
+  settings.scheduler.max_tasks_per_worker =
+      static_cast<std::uint32_t>(options.max_tasks_per_worker);
+  settings.scheduler.max_worker_rss = options.max_worker_rss;
+  settings.scheduler.idle_timeout = options.idle_timeout;
   settings.scheduler.eager = options.eager;
   settings.max_message_bytes = options.max_message_bytes;
   if (!options.worker_executable.empty())
     settings.worker_program = "'" + options.worker_executable + "'";
   settings.flush_after = std::chrono::duration_cast<std::chrono::microseconds>(options.flush_after);
   settings.initializer = options.initializer;
+  settings.task_timeout = options.task_timeout;
+  settings.interrupt_grace = options.interrupt_grace;
   pool::FleetSettings fleet;
   fleet.pool_name = options.name.empty() ? next_pool_name() : options.name;
   fleet.worker_executable = options.worker_executable;
   fleet.max_workers = settings.scheduler.max_workers;
   fleet.places = settings.scheduler.max_window;
   fleet.max_message_bytes = options.max_message_bytes;
+  fleet.limits = resource_limits(options.limits);
   return detail::make_core<PoolCore>(settings,
                                      std::make_unique<pool::LocalFleet>(std::move(fleet)));
 }

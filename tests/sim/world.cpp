@@ -34,6 +34,10 @@ core::Settings settings_of(std::uint64_t seed) {
   settings.eager = random() % 5 == 0;
   settings.max_window = std::array{4u, 16u, 4096u}[random() % 3];
   settings.max_fruitless = 3 + static_cast<int>(random() % 4);
+  settings.max_tasks_per_worker =
+      random() % 3 == 0 ? 1 + static_cast<std::uint32_t>(random() % 6) : 0;
+  settings.max_worker_rss = random() % 3 == 0 ? 1000 : 0;
+  settings.idle_timeout = random() % 3 == 0 ? core::Duration(5ms) : core::Duration{};
   return settings;
 }
 
@@ -45,6 +49,7 @@ Weather weather_of(std::uint64_t seed) {
   };
   weather.submits = 50 + some(250);
   weather.cancels = some(80);
+  weather.interrupts = some(60);
   weather.deaths = some(60);
   weather.late_duplicates = some(40);
   weather.failing_starts = some(400);
@@ -85,6 +90,7 @@ void World::something_happens() {
   std::erase_if(processes_, [](const Process& p) { return p.life == Life::buried; });
   if (!stopping_ && happens(weather_.submits)) return submit();
   if (happens(weather_.cancels)) return cancel_one();
+  if (happens(weather_.interrupts)) return interrupt_one();
   if (happens(weather_.late_duplicates)) return duplicate();
   if (happens(weather_.ends)) return end_somehow();
   if (happens(weather_.deaths)) {
@@ -97,7 +103,19 @@ void World::something_happens() {
 
 bool World::something_good_happens() {
   std::erase_if(processes_, [](const Process& p) { return p.life == Life::buried; });
-  enum class Act { ready, begin, finish, flush, deliver, die, bury, take_back, cancel, time };
+  enum class Act {
+    ready,
+    begin,
+    finish,
+    flush,
+    deliver,
+    die,
+    bury,
+    take_back,
+    cancel,
+    interrupt,
+    time
+  };
   std::vector<std::pair<Act, Process*>> acts;
   for (Process& p : processes_) {
     if (p.life == Life::buried) continue;
@@ -107,6 +125,7 @@ bool World::something_good_happens() {
       if (!p.running.empty()) acts.emplace_back(Act::finish, &p);
       if (!p.unsent.tickets.empty()) acts.emplace_back(Act::flush, &p);
       const bool idle = p.inbox.empty() && p.running.empty() && p.unsent.tickets.empty();
+      if (p.quits || p.leaving) acts.emplace_back(Act::die, &p);
       if (p.doomed || (p.drain_sent && idle)) acts.emplace_back(Act::die, &p);
     }
     if (p.doomed && p.life == Life::starting) acts.emplace_back(Act::die, &p);
@@ -115,6 +134,7 @@ bool World::something_good_happens() {
   }
   if (!take_backs_.empty()) acts.emplace_back(Act::take_back, nullptr);
   if (!cancels_.empty()) acts.emplace_back(Act::cancel, nullptr);
+  if (!interrupts_.empty()) acts.emplace_back(Act::interrupt, nullptr);
   if (scheduler_.next_tick()) acts.emplace_back(Act::time, nullptr);
   if (acts.empty()) return false;
   const auto [act, process] = any(acts);
@@ -149,6 +169,9 @@ bool World::something_good_happens() {
     case Act::cancel:
       deliver_cancel();
       break;
+    case Act::interrupt:
+      deliver_interrupt();
+      break;
     case Act::time:
       pass_time();
       break;
@@ -161,7 +184,9 @@ void World::submit() {
   for (std::uint32_t n = 1 + below(weather_.most_at_once); n > 0; --n) {
     const int retries = happens(200) ? static_cast<int>(below(3)) : 0;
     const int priority = happens(200) ? static_cast<int>(below(5)) - 2 : 0;
-    tasks.push_back({new_task(retries), priority, retries});
+    const core::Duration timeout = happens(200) ? core::Duration(2ms) : core::Duration{};
+    tasks.push_back({new_task(retries), priority, retries, timeout});
+    tasks_[tasks.back().task].timeout = timeout;
   }
   tell(core::TasksArrived{tasks}, std::to_string(tasks.size()) + " tasks arrive");
 }
@@ -191,13 +216,29 @@ void World::cancel_one() {
   cancels_.emplace_back(id, task.serial);
 }
 
-bool World::recall(const Task& task) {
+bool World::move(const Task& task, Page from, Page to) {
   Process* const process = find(task.worker);
   if (process == nullptr) return false;
   auto& [stamp, state] = process->places.at(task.place);
-  if (stamp != core::stamp_of(task.ticket) || state != Page::held) return false;
-  state = Page::recalled;
+  if (stamp != core::stamp_of(task.ticket) || state != from) return false;
+  state = to;
   return true;
+}
+
+// A caller stops a running task: likewise.
+void World::interrupt_one() {
+  if (tasks_.empty()) return;
+  Task& task = any(tasks_);
+  if (!task.known || task.wants_cancel || !task.held) return;
+  if (!move(task, Page::running, Page::stopped)) return;
+  task.wants_cancel = true;
+  interrupts_.push_back({task.ticket});
+}
+
+void World::deliver_interrupt() {
+  const core::TaskStopped event = interrupts_.front();
+  interrupts_.pop_front();
+  tell(event, "interrupt task " + std::to_string(core::task_of(event.ticket)));
 }
 
 void World::deliver_cancel() {
@@ -257,6 +298,7 @@ void World::begin_next(Process& process) {
   process.inbox.pop_front();
   auto& [stamp, state] = process.places.at(call.place);
   check(stamp == core::stamp_of(call.ticket), "a place was given to two tasks at once");
+  if (process.big && state == Page::held) state = Page::recalled;
   if (state == Page::recalled) {
     process.unsent.tickets.push_back(call.ticket);
     process.unsent.how.push_back(How::recalled);
@@ -264,6 +306,9 @@ void World::begin_next(Process& process) {
   }
   state = Page::running;
   process.running.push_back(call);
+  process.running.back().began = now_;
+  const std::uint32_t limit = settings_.max_tasks_per_worker;
+  check(limit == 0 || ++process.begun <= limit, "a worker begins more than max_tasks_per_worker");
   Task& task = tasks_[core::task_of(call.ticket)];
   if (scheduler_.broken()) return;  // until the kill arrives, what has ended may begin
   check(task.known && task.ticket == call.ticket, "a task begins that is elsewhere or has ended");
@@ -277,7 +322,12 @@ void World::finish_one(Process& process) {
   const std::size_t i = below(static_cast<std::uint32_t>(process.running.size()));
   const Call call = process.running[i];
   process.running.erase(process.running.begin() + static_cast<std::ptrdiff_t>(i));
-  process.places.at(call.place).second = Page::finished;
+  Page& page = process.places.at(call.place).second;
+  if (page == Page::stopped) {  // its end is not its own any more
+    process.quits = true;
+    return;
+  }
+  page = Page::finished;
   process.unsent.tickets.push_back(call.ticket);
   process.unsent.how.push_back(happens(weather_.raises) ? How::raised
                                : happens(20)            ? How::failed
@@ -285,6 +335,10 @@ void World::finish_one(Process& process) {
   if (happens(50))
     process.usual_call = std::array<core::Duration, 4>{1us, 300us, 10ms, 1s}[below(4)];
   process.unsent.busy += process.usual_call;
+  if (settings_.max_worker_rss > 0) {
+    process.big = process.big || happens(100);
+    process.unsent.rss = process.big ? settings_.max_worker_rss + 1 : 10;
+  }
 }
 
 void World::flush(Process& process) {
@@ -295,7 +349,8 @@ void World::deliver(Process& process) {
   Message message = std::move(process.in_flight.front());
   process.in_flight.pop_front();
   for (const Ticket ticket : message.tickets) process.outstanding.erase(ticket);
-  tell(core::ResultsArrived{process.ref, message.tickets, message.how, message.busy},
+  process.known_big = process.known_big || message.rss > settings_.max_worker_rss;
+  tell(core::ResultsArrived{process.ref, message.tickets, message.how, message.busy, message.rss},
        std::to_string(message.tickets.size()) + " results of worker " + text_of(process.ref));
   old_messages_.emplace_back(process.ref, std::move(message));
   if (old_messages_.size() > 20) old_messages_.pop_front();
@@ -326,7 +381,7 @@ void World::tell_death(Process& process) {
     const Task& task = tasks_[core::task_of(ticket)];
     if (!task.known || task.ticket != ticket) continue;
     const auto& [stamp, state] = process.places.at(place);
-    const bool began = state == Page::running || state == Page::finished;
+    const bool began = state != Page::held && state != Page::recalled;
     if (stamp == core::stamp_of(ticket) && began) begun.push_back(ticket);
   }
   process.life = Life::buried;
@@ -368,9 +423,9 @@ void World::tell(const core::Event& event, const std::string& what) {
   carry_out(event, commands);
   if (scheduler_.broken())
     for (Process& process : processes_) process.doomed = true;
-  while (!unsent_.empty()) {
-    const core::TaskCancelled next{unsent_.front(), true};
-    unsent_.pop_front();
+  while (!follow_ups_.empty()) {
+    const core::Event next = std::move(follow_ups_.front());
+    follow_ups_.pop_front();
     core::Commands more;
     scheduler_.handle(next, now_, more);
     carry_out(next, more);
@@ -401,7 +456,19 @@ void World::carry_out(const core::Event& event, const core::Commands& commands) 
     process_of(command.worker, "take-back");
     take_backs_.push_back(command);
   }
+  for (const Ref worker : commands.looks) look(worker);
+  for (const core::StopTask& command : commands.stops) stop(command);
+  for (const Ref worker : commands.kills) kill(worker);
   for (const core::DrainWorker& command : commands.drains) drain(command.worker);
+  if (!commands.starts.empty()) check_not_too_many();
+}
+
+void World::check_not_too_many() const {
+  std::size_t staying = 0;
+  for (const Process& process : processes_)
+    staying += process.life != Life::buried && !process.drain_sent && !process.leaving ? 1 : 0;
+  const bool all = settings_.eager && !stopping_;
+  check(all || staying <= live_tasks_, "more workers than tasks");
 }
 
 void World::end(const core::Event& event, const core::EndTask& command) {
@@ -435,6 +502,12 @@ void World::end(const core::Event& event, const core::EndTask& command) {
     case Why::cancelled:
       check(task.wants_cancel || cancelling_ || terminating_, name + ": nobody cancelled it");
       break;
+    case Why::timed_out: {
+      const auto* const stopped = std::get_if<core::TaskStopped>(&event);
+      check(stopped != nullptr && stopped->timed_out && stopped->ticket == task.ticket,
+            name + " runs out of time that it has");
+      break;
+    }
     case Why::broken:
       check(scheduler_.broken().has_value(), name + " is broken in a whole pool");
       break;
@@ -449,14 +522,8 @@ void World::start(const core::StartWorker& command) {
   const auto [id, incarnation] = command.worker;
   check(id < settings_.max_workers, "a worker beyond max_workers");
   check(!terminating_ && !scheduler_.broken(), "a start after the end");
-  std::size_t living = 1;
-  for (const Process& process : processes_) {
-    if (process.life == Life::buried) continue;
-    ++living;
-    check(process.ref.id != id, "two workers in one place");
-  }
-  const bool all = settings_.eager && !stopping_;
-  check(all || living <= live_tasks_, "more workers than tasks");
+  for (const Process& process : processes_)
+    check(process.life == Life::buried || process.ref.id != id, "two workers in one place");
   check(incarnation > std::exchange(incarnations_[id], incarnation),
         "an incarnation is used twice");
   Process process;
@@ -470,13 +537,16 @@ void World::assign(const core::Assign& command, const core::Commands& commands) 
   Process& process = process_of(command.worker, "assign");
   check(process.life != Life::starting, "an assignment before ready");
   check(!process.drain_sent, "an assignment after drain");
+  check(!process.leaving, "an assignment to a worker that is being killed");
+  check(!process.known_big, "an assignment to a worker that is too big");
   check(command.count > 0, "an empty assignment");
   for (std::uint32_t i = command.first; i < command.first + command.count; ++i) {
-    const auto [ticket, place] = commands.assigned.at(i);
+    const auto [ticket, place, attempt] = commands.assigned.at(i);
     const TaskId id = core::task_of(ticket);
     check(id < tasks_.size() && tasks_[id].known, "a task is assigned that has ended");
     Task& task = tasks_[id];
     check(!task.held, "a task is assigned while another worker has it");
+    check(attempt == static_cast<std::uint32_t>(task.begun) + 1, "attempts are miscounted");
     task.held = true;
     task.ticket = ticket;
     task.worker = command.worker;
@@ -485,11 +555,11 @@ void World::assign(const core::Assign& command, const core::Commands& commands) 
     for (const Call& waiting : process.inbox)
       check(waiting.place != place, "a place was given to two tasks at once");
     if (task.wants_cancel) {  // between two looks of the loop: the worker never hears of it
-      unsent_.push_back(id);
+      follow_ups_.push_back(core::TaskCancelled{id, true});
       continue;
     }
     process.places[place] = {core::stamp_of(ticket), Page::held};
-    process.inbox.push_back({ticket, place});
+    process.inbox.push_back({ticket, place, {}});
     process.outstanding.emplace(ticket, place);
   }
   check(process.outstanding.size() <= settings_.max_window, "more than a worker may hold");
@@ -499,10 +569,39 @@ void World::assign(const core::Assign& command, const core::Commands& commands) 
 
 void World::drain(Ref ref) {
   Process& process = process_of(ref, "drain");
-  check(stopping_, "a drain without shutdown");
+  const bool full =
+      settings_.max_tasks_per_worker > 0 && process.begun >= settings_.max_tasks_per_worker;
+  const bool reason = stopping_ || full || process.known_big || settings_.idle_timeout.count() > 0;
+  check(reason, "a drain without a reason");
   check(!process.drain_sent, "drained twice");
-  check(live_tasks_ == 0, "a drain while tasks are left");
+  check(scheduler_.workers()[ref.id].held == 0, "a drain while tasks are left");
   process.drain_sent = true;
+}
+
+void World::look(Ref ref) {
+  const Process& process = process_of(ref, "look");
+  core::WorkerSeen seen{ref, {}};
+  for (const Call& call : process.running)
+    if (process.places.at(call.place).second == Page::running)
+      seen.running.push_back({call.ticket, call.began});
+  follow_ups_.push_back(std::move(seen));
+}
+
+void World::stop(const core::StopTask& command) {
+  const Process& process = process_of(command.worker, "stop");
+  const Task& task = tasks_[core::task_of(command.task.ticket)];
+  for (const Call& call : process.running)
+    if (call.ticket == command.task.ticket)
+      check(task.timeout.count() > 0 && now_ - call.began >= task.timeout, "stopped too early");
+  check(task.ticket == command.task.ticket, "a stop of what is elsewhere");
+  if (move(task, Page::running, Page::stopped))
+    follow_ups_.push_back(core::TaskStopped{command.task.ticket, true});
+}
+
+void World::kill(Ref ref) {
+  Process& process = process_of(ref, "kill");
+  check(!process.doomed || terminating_ || scheduler_.broken(), "killed twice");
+  process.doomed = process.leaving = true;
 }
 
 // ---- checks -----------------------------------------------------------------------------------

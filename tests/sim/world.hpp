@@ -24,6 +24,7 @@ struct Wrong : std::runtime_error {
 struct Weather {  // how often what happens, out of 1000 steps
   std::uint32_t submits = 150;
   std::uint32_t cancels = 30;
+  std::uint32_t interrupts = 30;
   std::uint32_t deaths = 15;
   std::uint32_t late_duplicates = 10;
   std::uint32_t failing_starts = 100;  // of 1000 starts
@@ -46,16 +47,18 @@ class World {
 
  private:
   using Ref = core::WorkerRef;
-  enum class Page { held, running, finished, recalled };
+  enum class Page { held, running, finished, recalled, stopped };
   struct Call {  // at a worker
     core::Ticket ticket = 0;
     std::uint32_t place = 0;
+    core::Time began{};
     bool operator==(const Call&) const = default;
   };
   struct Message {
     std::vector<core::Ticket> tickets;
     std::vector<core::How> how;
     core::Duration busy{};
+    std::uint64_t rss = 0;
   };
   enum class Life { starting, ready, dead, buried };
   struct Process {
@@ -63,7 +66,12 @@ class World {
     std::uint32_t concurrency = 1;
     Life life = Life::starting;
     bool drain_sent = false;
-    bool doomed = false;  // the owner kills it
+    bool doomed = false;   // the owner kills it
+    bool quits = false;    // a task of its was stopped
+    bool leaving = false;  // for which the owner kills it
+    bool big = false;      // above max_worker_rss, by its own measure
+    bool known_big = false;
+    std::uint32_t begun = 0;
     std::deque<Call> inbox;
     std::vector<Call> running;
     Message unsent;
@@ -80,6 +88,7 @@ class World {
     core::Ticket ticket = 0;  // while held
     Ref worker;
     std::uint32_t place = 0;
+    core::Duration timeout{};
     int retries = 0;
     int begun = 0;
     int raised = 0;
@@ -91,6 +100,7 @@ class World {
   bool something_good_happens();
   void submit();
   void cancel_one();
+  void interrupt_one();
   void end_somehow();
   void shut_down(bool cancel_pending);
   void terminate();
@@ -105,6 +115,7 @@ class World {
   void tell_death(Process& process);
   void answer_take_back();
   void deliver_cancel();
+  void deliver_interrupt();
   void pass_time();
 
   // The scheduler, and its commands as the loop carries them out.
@@ -114,12 +125,17 @@ class World {
   void start(const core::StartWorker& command);
   void assign(const core::Assign& command, const core::Commands& commands);
   void drain(Ref worker);
-  bool recall(const Task& task);
+  void look(Ref worker);
+  void stop(const core::StopTask& command);
+  void kill(Ref worker);
+  bool move(const Task& task, Page from, Page to);
+  bool recall(const Task& task) { return move(task, Page::held, Page::recalled); }
   static void check(bool condition, const char* what) {
     if (!condition) throw Wrong(what);
   }
   static void check(bool condition, const std::string& what) { check(condition, what.c_str()); }
   void check_totals() const;
+  void check_not_too_many() const;
 
   Process& process_of(Ref ref, const char* command);
   Process* find(Ref ref);
@@ -149,8 +165,9 @@ class World {
   std::map<std::uint32_t, std::uint32_t> incarnations_;         // the last one in each place
   std::deque<core::TakeBack> take_backs_;                       // asked, not answered
   std::deque<std::pair<core::TaskId, std::uint64_t>> cancels_;  // decided, not told
+  std::deque<core::TaskStopped> interrupts_;                    // likewise
   std::deque<std::pair<Ref, Message>> old_messages_;
-  std::deque<core::TaskId> unsent_;  // assigned after they were cancelled
+  std::deque<core::Event> follow_ups_;  // what carrying out a command brought
   bool stopping_ = false;
   bool cancelling_ = false;
   bool terminating_ = false;

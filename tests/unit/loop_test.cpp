@@ -521,6 +521,84 @@ TEST_F(LoopTest, what_a_silent_worker_holds_is_taken_back_for_an_idle_one) {
         }});
 }
 
+TEST_F(LoopTest, who_does_not_go_when_interrupted_is_killed_after_the_grace) {
+  settings.interrupt_grace = 1ns;
+  play(with_held(1) + Steps{[&](Happenings&) {
+                              begin(1);
+                              EXPECT_TRUE(futures[1].interrupt());
+                              EXPECT_TRUE(futures[1].cancelled());
+                            },
+                            [](Happenings&) { std::this_thread::sleep_for(1ms); },
+                            [&](Happenings& out) { gone(out, kFirst); }, [](Happenings&) {}});
+  EXPECT_THAT(signals, ElementsAre(Pair(kFirst, SIGTERM), Pair(kFirst, SIGKILL)));
+}
+
+TEST_F(LoopTest, a_call_whose_time_is_up_is_stopped_and_ends_with_task_timeout) {
+  settings.task_timeout = 1ms;
+  play(with_held(1) + Steps{[&](Happenings&) {
+                              place(1).begin(core::stamp_of(call(1).ticket), detail::Clock::now());
+                              std::this_thread::sleep_for(2ms);
+                            },
+                            [](Happenings&) {},
+                            [&](Happenings& out) {
+                              EXPECT_TRUE(ended_with<TaskTimeout>(futures[1]));
+                              EXPECT_EQ(futures[1].try_outcome()->ending, Ending::timed_out);
+                              gone(out, kFirst, SIGTERM);
+                            },
+                            [](Happenings&) {}});
+  EXPECT_THAT(signals, ElementsAre(Pair(kFirst, SIGTERM)));
+}
+
+TEST_F(LoopTest, an_interrupt_that_the_death_overtakes_changes_nothing) {
+  settings.scheduler.on_death = core::OnDeath::retry;
+  play(with_held(1) + Steps{[&](Happenings& out) {
+                              begin(1);
+                              gone(out, kFirst);
+                              EXPECT_TRUE(futures[1].interrupt());
+                            },
+                            [](Happenings&) {}, [](Happenings&) {}});
+  EXPECT_TRUE(futures[1].cancelled());
+}
+
+TEST_F(LoopTest, two_silent_workers_give_up_each_its_own) {
+  settings.scheduler.max_workers = 3;
+  settings.scheduler.rebalance_after = 1us;
+  const auto deliver = [&](Happenings& out, std::size_t i) {
+    const Ref ref = fleet->assigned[i].first;
+    ClaimPlace& at = fleet->pages.at(ref.id)[call(i).place];
+    at.begin(core::stamp_of(call(i).ticket)), at.finish(core::stamp_of(call(i).ticket));
+    say(out, ref, results(ref, {i}));
+  };
+  const auto held = [&](std::uint32_t id) {
+    for (const WorkerStatus& worker : loop->status().workers)
+      if (worker.id == static_cast<int>(id)) return worker.held;
+    return std::size_t{0};
+  };
+  play({[&](Happenings&) {
+          for (int i = 0; i < 3; ++i) futures.push_back(submit(i));
+        },
+        [&](Happenings& out) {
+          for (std::uint32_t id = 0; id < 3; ++id) hello(out, {id, 1});
+        },
+        [&](Happenings& out) {
+          for (std::size_t i = 0; i < 3; ++i) deliver(out, i);
+          for (int i = 0; i < 12; ++i) futures.push_back(submit(i));
+        },
+        [](Happenings&) {},
+        [&](Happenings& out) {
+          ASSERT_THAT(fleet->assigned, SizeIs(15));
+          for (std::size_t i = 3; i < 15; ++i)
+            if (fleet->assigned[i].first.id == 0) deliver(out, i);
+        },
+        [](Happenings&) { std::this_thread::sleep_for(1ms); },
+        [&](Happenings&) {
+          EXPECT_EQ(held(1), 2u);
+          EXPECT_EQ(held(2), 2u);
+          EXPECT_EQ(held(0), 4u);
+          for (Future<int>& future : futures) future.cancel();
+        }});
+}
+
 TEST_F(LoopTest, H10_when_the_loop_cannot_go_on_every_future_ends_as_broken) {
   play(with_held(1) + Steps{[&](Happenings&) -> void {
          futures.push_back(submit(2));

@@ -73,15 +73,15 @@ class FetchRunner {
   }
 
   void refuse(const wire::AssignedCall& call, wire::CallEnding ending, std::string payload) {
-    if (session_.begin(call)) session_.finish(call, ending, payload, {});
+    if (session_.begin(call, Clock::now())) session_.finish(call, ending, payload, {});
   }
 
   void start() {
     while (engine_.in_flight() < session_.concurrency() && !waiting_.empty()) {
       Transfer transfer = std::move(waiting_.front());
       waiting_.pop_front();
-      if (!session_.begin(transfer.call)) continue;
       transfer.begun = Clock::now();
+      if (!session_.begin(transfer.call, transfer.begun)) continue;
       const std::uint64_t token = keep(transfer);
       engine_.start(token, transfer.request);
     }

@@ -9,6 +9,7 @@
 #include "common/type_name.hpp"
 #include "common/wire/raised.hpp"
 #include "flagship/task.hpp"
+#include "flagship/task_context.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -45,7 +46,7 @@ class CallRunner {
   explicit CallRunner(Session& session) : session_(session) {}
 
   void run() {
-    while (!session_.draining()) {
+    while (!session_.draining() && !stopped_) {
       if (!session_.receive(false)) {
         session_.flush();
         session_.receive(true);
@@ -83,21 +84,28 @@ class CallRunner {
     // Half of what came together is enough to go home together: the supervisor can refill while the
     // rest runs.
     const std::size_t enough = std::max<std::size_t>(1, session_.calls_in_message() / 2);
-    while (const auto call = session_.next()) {
-      if (!session_.begin(*call)) continue;
+    while (!stopped_) {
+      const auto call = session_.next();
+      if (!call) return;
+      if (!session_.begin(*call, last_)) continue;
       run_one(*call);
       session_.flush_if_due(last_, enough);
     }
   }
 
   void run_one(const wire::AssignedCall& call) {
+    const auto timeout = session_.timeout_of(call);
+    const detail::CallScope scope(
+        static_cast<int>(call.attempt),
+        timeout.count() > 0 ? std::optional(last_ + timeout) : std::nullopt);
     const wire::CallEnding ending = invoke(call);
+    if (detail::told_to_stop()) stopped_ = true;
     const Clock::time_point now = Clock::now();
     const auto wall = now - last_;
     last_ = now;
-    if (wall < kWorthMeasuring) return session_.finish(call, ending, result_, wall);
-    const wire::Usage usage = cpu_.since_last(wall);
-    session_.finish(call, ending, result_, wall, &usage);
+    std::optional<wire::Usage> usage;
+    if (wall >= kWorthMeasuring) usage = cpu_.since_last(wall);
+    if (!session_.finish(call, ending, result_, wall, usage ? &*usage : nullptr)) stopped_ = true;
   }
 
   wire::CallEnding invoke(const wire::AssignedCall& call) {
@@ -128,6 +136,7 @@ class CallRunner {
   const detail::Task* task_ = nullptr;  // the last one: usually the next one too
   std::string result_;
   Clock::time_point last_{};
+  bool stopped_ = false;  // it was told to go while it ran a call
 };
 
 }  // namespace

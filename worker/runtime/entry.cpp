@@ -5,9 +5,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "common/role.hpp"
@@ -49,12 +52,26 @@ void set_title(const Arguments& arguments, const SpawnRequest& request) {
   std::memcpy(begin, title.data(), std::min(title.size(), room - 1));
 }
 
+/// Limits can only be lowered: what is asked for beyond the hard limit is the hard limit.
+void apply(const std::vector<ResourceLimit>& limits) {
+  for (const ResourceLimit& limit : limits) {
+    const auto resource = static_cast<__rlimit_resource>(limit.resource);
+    rlimit now{};
+    getrlimit(resource, &now);
+    const rlim_t most = std::min<rlim_t>(limit.most, now.rlim_max);
+    const rlimit wanted{most, most};
+    if (setrlimit(resource, &wanted) != 0)
+      throw std::system_error(errno, std::generic_category(), "cannot set a resource limit");
+  }
+}
+
 [[noreturn]] void work(const Arguments& arguments, ReceivedRequest&& received, Runner runner) {
   setpgid(0, 0);
   die_with(received.request.supervisor);
   set_title(arguments, received.request);
   detail::set_role(detail::Role::worker);
   try {
+    apply(received.request.limits);
     ClaimPage claims = ClaimPage::map(received.claim_page.get(), received.request.places);
     received.claim_page.reset();
     Session session(received.request, std::move(claims));

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <fstream>
 #include <memory>
 #include <utility>
 
@@ -16,6 +17,19 @@ namespace {
 
 constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr int kByeLingerMs = 1000;
+constexpr std::chrono::microseconds kWorthWeighing{100};
+constexpr std::uint32_t kMostUnweighed = 64;
+
+std::uint32_t stamp_of(const wire::AssignedCall& call) {
+  return static_cast<std::uint32_t>(call.ticket >> 32);
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
 
 zmq::message_t message_of(wire::Frame&& frame) {
   if (frame.own.size() < wire::kOwnFrameBytes)
@@ -88,19 +102,26 @@ std::optional<wire::AssignedCall> Session::take_initializer() {
   return call;
 }
 
-bool Session::begin(const wire::AssignedCall& call) {
-  if (!claims_[call.place].begin(static_cast<std::uint32_t>(call.ticket >> 32))) {
-    std::string none;
-    writer_.add(call.ticket, wire::CallEnding::recalled, none, nullptr);
-    if (!oldest_unsent_) oldest_unsent_ = Clock::now();
+bool Session::begin(const wire::AssignedCall& call, Clock::time_point now) {
+  ClaimPlace& place = claims_[call.place];
+  if (too_big_) place.recall(stamp_of(call));
+  if (!place.begin(stamp_of(call), now)) {
+    give_back(call);
     return false;
   }
   if (call.notify) send(writer_.began({&call.ticket, 1}));
   return true;
 }
 
-void Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
+void Session::give_back(const wire::AssignedCall& call) {
+  std::string none;
+  writer_.add(call.ticket, wire::CallEnding::recalled, none, nullptr);
+  if (!oldest_unsent_) oldest_unsent_ = Clock::now();
+}
+
+bool Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
                      std::chrono::nanoseconds wall, const wire::Usage* usage) {
+  if (!claims_[call.place].finish(stamp_of(call))) return false;
   if (payload.size() > request_.max_message_bytes) {
     const SerializationError error(std::to_string(payload.size()) +
                                    " bytes are more than max_message_bytes, " +
@@ -110,10 +131,19 @@ void Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, st
   }
   const bool large = payload.size() >= wire::kOwnFrameBytes;
   writer_.add(call.ticket, ending, payload, usage);
-  claims_[call.place].finish(static_cast<std::uint32_t>(call.ticket >> 32));
   busy_ += wall;
   if (!oldest_unsent_) oldest_unsent_ = Clock::now();
-  if (large || writer_.batched_bytes() >= kBatchBytes) flush();
+  if (welcome_.max_rss > 0) weigh(wall);
+  if (large || too_big_ || writer_.batched_bytes() >= kBatchBytes) flush();
+  return true;
+}
+
+// Reading it costs more than a short call, which cannot take much.
+void Session::weigh(std::chrono::nanoseconds wall) {
+  if (wall < kWorthWeighing && ++unweighed_ < kMostUnweighed) return;
+  unweighed_ = 0;
+  rss_ = resident_bytes();
+  too_big_ = too_big_ || rss_ > welcome_.max_rss;
 }
 
 std::optional<Clock::time_point> Session::flush_due() const {
@@ -128,7 +158,7 @@ void Session::flush_if_due(Clock::time_point now, std::size_t enough) {
 void Session::flush() {
   oldest_unsent_.reset();
   if (writer_.batched() == 0) return;
-  send(writer_.take_results(std::exchange(busy_, {})));
+  send(writer_.take_results(std::exchange(busy_, {}), rss_));
 }
 
 void Session::say_bye(const std::string& reason) {

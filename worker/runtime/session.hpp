@@ -40,11 +40,16 @@ class Session {
   /// Calls that it may run at once.
   std::uint32_t concurrency() const { return welcome_.concurrency; }
 
-  /// True: the call is this worker's to run, now. False: it was taken back, which is reported by
-  /// itself.
-  bool begin(const wire::AssignedCall& call);
-  /// Exactly once for each call that was begun. `payload` may be moved from.
-  void finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
+  /// True: the call is this worker's to run, now. False: it was taken back, or this worker is too
+  /// big to begin another; either is reported by itself.
+  bool begin(const wire::AssignedCall& call, Clock::time_point now);
+  /// How long a call may run; zero: as long as it likes.
+  std::chrono::nanoseconds timeout_of(const wire::AssignedCall& call) const {
+    return call.timeout.count() > 0 ? call.timeout : welcome_.task_timeout;
+  }
+  /// Exactly once for each call that was begun. `payload` may be moved from. False: the call was
+  /// stopped, its result is not wanted, and this worker is about to be killed.
+  bool finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
               std::chrono::nanoseconds wall, const wire::Usage* usage = nullptr);
 
   std::size_t unsent() const { return writer_.batched(); }
@@ -58,6 +63,8 @@ class Session {
 
  private:
   void send(wire::Frames&& message);
+  void give_back(const wire::AssignedCall& call);
+  void weigh(std::chrono::nanoseconds wall);
 
   const SpawnRequest request_;
   ClaimPage claims_;
@@ -70,6 +77,9 @@ class Session {
   wire::Welcome welcome_;
   std::chrono::nanoseconds busy_{};
   std::optional<Clock::time_point> oldest_unsent_;
+  std::uint64_t rss_ = 0;        // when it was last weighed; 0: never
+  std::uint32_t unweighed_ = 0;  // short calls since then
+  bool too_big_ = false;
   bool initializer_due_ = false;
   bool draining_ = false;
 };

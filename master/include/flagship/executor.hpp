@@ -99,7 +99,9 @@ class Submitter {
 
  protected:
   explicit Submitter(std::shared_ptr<detail::ExecutorCore> core, CallOptions options = {})
-      : core_(std::move(core)), options_(std::move(options)) {}
+      : core_(std::move(core)), options_(std::move(options)) {
+    detail::check(options_);
+  }
 
   std::shared_ptr<detail::ExecutorCore> core_;
   CallOptions options_;
@@ -158,6 +160,7 @@ class Submitter {
     call->function = function;
     call->priority = options_.priority;
     call->retries = options_.retries;
+    call->timeout = options_.timeout.value_or(duration::zero());
     call->notify = options_.notify_running;
     try {
       Writer out(call->payload);

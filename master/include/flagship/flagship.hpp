@@ -12,4 +12,5 @@
 #include "flagship/outcome.hpp"
 #include "flagship/serializer.hpp"
 #include "flagship/task.hpp"
+#include "flagship/task_context.hpp"
 #include "flagship/wait.hpp"

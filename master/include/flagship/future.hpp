@@ -90,6 +90,10 @@ class FutureBase {
   /// True if the call will never run, also when it was cancelled before; false when it runs or has
   /// finished. A call that a worker holds and has not begun is taken back.
   bool cancel() { return state_->cancel(); }
+  /// `cancel`, and a running call of a process pool is stopped as well: its future ends at once
+  /// with CancelledError, its worker gets SIGTERM, and SIGKILL after `interrupt_grace`, and is
+  /// replaced. False when the call has finished, or runs in a thread of this process.
+  bool interrupt() { return state_->interrupt(); }
 
   /// Waits; null when the call returned, else what it threw. Throws CancelledError, never the
   /// call's own.

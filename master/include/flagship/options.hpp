@@ -5,7 +5,9 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,14 +22,32 @@ namespace flagship {
 /// begun `max_attempts` times. break_pool: every call of the pool fails, as in Python.
 enum class OnWorkerDeath { fail_task, retry, break_pool };
 
+/// What a worker process may use: rlimits, set before it does anything; see getrlimit(2) for what
+/// happens above each. Nothing: as this process has it.
+struct Limits {
+  std::optional<std::uint64_t> address_space{};  // bytes
+  std::optional<std::uint64_t> data{};           // bytes
+  std::optional<std::uint64_t> cpu_seconds{};
+  std::optional<std::uint64_t> open_files{};
+  std::optional<std::uint64_t> file_size{};  // bytes
+  std::optional<std::uint64_t> processes{};  // of this user, all together
+  bool core = false;  // true: core files as this process has them; false: none
+};
+
 struct PoolOptions {
-  int max_workers = 0;  // 0: the CPUs this process may use (affinity and cgroup quota)
-  bool eager = false;   // true: start all workers at once, not when work needs them
+  int max_workers = 0;             // 0: the CPUs this process may use (affinity and cgroup quota)
+  int max_tasks_per_worker = 0;    // 0: no limit; else the worker is replaced after that many
+  std::size_t max_worker_rss = 0;  // bytes; a worker above it after a task is replaced; 0: no limit
+  duration task_timeout{};         // zero: none; running time, not queueing time
+  duration interrupt_grace = std::chrono::seconds(2);  // between SIGTERM and SIGKILL
+  duration idle_timeout{};  // a worker that had nothing to do this long leaves; zero: workers stay
+  bool eager = false;       // true: start all workers at once, not when work needs them
   OnWorkerDeath on_worker_death = OnWorkerDeath::fail_task;
   int max_attempts = 3;                                    // with retry
   std::size_t max_message_bytes = std::size_t{256} << 20;  // of one call's arguments, or result
   Initializer initializer{};        // flagship::initializer<fn>(args...); a throw breaks the pool
   std::string worker_executable{};  // empty: this executable
+  Limits limits{};                  // of each worker process
   std::string name{};               // of the pool, for ps; empty: pool-1, pool-2, ...
   int max_running = 0;  // calls that run at once over all workers, for worker programs that overlap
                         // calls; 0: one in each worker
@@ -37,7 +57,8 @@ struct PoolOptions {
 
 /// For `with`: how some calls differ from others.
 struct CallOptions {
-  std::optional<duration> timeout{};  // of running time
+  std::optional<duration> timeout{};  // of running time, instead of task_timeout; worker processes
+                                      // only: threads cannot be stopped
   int retries = 0;                    // more attempts after it threw
   int priority = 0;                   // higher goes first
   std::string name{};                 // what it prints as; empty: the function's name

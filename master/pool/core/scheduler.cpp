@@ -19,6 +19,7 @@ void Scheduler::on(const TasksArrived& event, Time now, Commands& out) {
     TaskRecord& record = tasks_.add(task.task);
     record.priority = task.priority;
     record.retries = task.retries;
+    record.timeout = task.timeout;
     if (broken_)
       end(task.task, Why::broken, out);
     else if (terminating_)
@@ -40,7 +41,7 @@ void Scheduler::on(const TaskCancelled& event, Time now, Commands& out) {
       worker.taken_back.emplace(make_ticket(event.task, record.stamp), record.place);
     release(worker, record);
     if (event.unsent) workers_.free_place(worker, record.place);
-    workers_.refresh(record.worker);
+    settle(record.worker, now, out);
   }
   end(event.task, Why::cancelled, out);
   proceed(now, out);
@@ -56,7 +57,48 @@ void Scheduler::on(const TasksTakenBack& event, Time now, Commands& out) {
     release(*worker, record);
     requeue_first(task_of(*at), out);
   }
-  workers_.refresh(event.worker.id);
+  settle(event.worker.id, now, out);
+  proceed(now, out);
+}
+
+void Scheduler::on(const WorkerSeen& event, Time now, Commands& out) {
+  Worker* const worker = workers_.find(event.worker);
+  if (worker == nullptr) return;
+  for (const RunningTask& running : event.running) {
+    if (!is_held(running.ticket)) continue;
+    const TaskRecord& record = tasks_[task_of(running.ticket)];
+    if (record.timeout == Duration::zero()) continue;
+    const Time due = running.began + record.timeout;
+    if (due <= now)
+      out.stops.push_back({event.worker, {running.ticket, record.place}});
+    else
+      look_later(*worker, due);
+  }
+  // What has not begun cannot be over before its whole time has passed.
+  for (const Ticket ticket : workers_.held_by(*worker)) {
+    const Duration timeout = tasks_[task_of(ticket)].timeout;
+    const auto runs = [ticket](const RunningTask& running) { return running.ticket == ticket; };
+    if (timeout == Duration::zero()) continue;
+    if (std::none_of(event.running.begin(), event.running.end(), runs))
+      look_later(*worker, now + timeout);
+  }
+}
+
+void Scheduler::on(const TaskStopped& event, Time now, Commands& out) {
+  if (!is_held(event.ticket)) return;
+  TaskRecord& record = tasks_[task_of(event.ticket)];
+  const std::uint32_t id = record.worker;
+  Worker& worker = workers_[id];
+  worker.taken_back.emplace(event.ticket, record.place);
+  release(worker, record);
+  end(task_of(event.ticket), event.timed_out ? Why::timed_out : Why::cancelled, out);
+  worker.fruitful = true;
+  if (worker.life == Life::ready || worker.life == Life::draining) {
+    worker.life = Life::stopping;
+    take_back(id, worker.held, out);
+    out.kills.push_back({id, worker.incarnation});
+  }
+  workers_.refresh(id);
   proceed(now, out);
 }
 
@@ -77,7 +119,12 @@ void Scheduler::on(const ResultsArrived& event, Time now, Commands& out) {
     worker->heard = now;
     fruitless_ = 0;
   }
-  workers_.refresh(event.worker.id);
+  if (settings_.max_worker_rss > 0 && event.rss > settings_.max_worker_rss && !worker->retiring &&
+      worker->life == Life::ready) {
+    worker->retiring = true;
+    if (worker->held > 0) take_back(event.worker.id, worker->held, out);
+  }
+  settle(event.worker.id, now, out);
   proceed(now, out);
 }
 
@@ -98,6 +145,7 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
   release(worker, record);
   workers_.free_place(worker, record.place);
   if (how == How::recalled) return requeue_first(task, out);
+  ++worker.done;
   if (how == How::raised && record.retries > 0 && !terminating_) {
     --record.retries;
     ++record.begun;
@@ -137,7 +185,7 @@ void Scheduler::on(const WorkerReady& event, Time now, Commands& out) {
   if (worker == nullptr || worker->life != Life::starting) return;
   worker->life = Life::ready;
   worker->ready_at = worker->heard = now;
-  workers_.refresh(event.worker.id);
+  settle(event.worker.id, now, out);
   proceed(now, out);
 }
 
@@ -146,11 +194,11 @@ void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
   if (worker == nullptr) return;
   const bool lasted =
       worker->life != Life::starting && now - worker->ready_at >= settings_.fruitful_after;
-  const bool fruitful =
-      worker->fruitful || lasted || !event.begun.empty() || worker->life == Life::draining;
+  const bool asked = worker->life == Life::draining || worker->life == Life::stopping;
+  const bool fruitful = worker->fruitful || lasted || !event.begun.empty() || asked;
   const std::vector<Ticket> held = workers_.held_by(*worker);
   bury(event.worker, *worker, fruitful, event.cause, now, out);
-  if (settings_.on_death == OnDeath::break_pool && !stopping_ && !broken_) {
+  if (settings_.on_death == OnDeath::break_pool && !asked && !stopping_ && !broken_) {
     for (const Ticket ticket : event.begun) lose_task(ticket, true, out);
     for (const Ticket ticket : held) lose_task(ticket, false, out);
     return break_pool(event.cause, out);
@@ -197,6 +245,8 @@ void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::st
   worker.free_places.clear();
   worker.taken_back.clear();
   worker.mean_ns = -1;
+  worker.retiring = false;
+  worker.look_at.reset();
   worker.life = Life::none;
   fruitless_ = fruitful ? 0 : fruitless_ + 1;
   if (fruitless_ > 0 && !terminating_) {
@@ -230,6 +280,7 @@ void Scheduler::break_pool(const std::string& cause, Commands& out) {
 
 void Scheduler::on(const ShutdownAsked& event, Time now, Commands& out) {
   stopping_ = true;
+  dismiss_at_.reset();
   if (event.cancel_pending)
     while (tasks_.queued() > 0) end(tasks_.pop(), Why::cancelled, out);
   proceed(now, out);
@@ -249,7 +300,9 @@ void Scheduler::on(const PoolBroke& event, Time, Commands& out) {
 }
 
 void Scheduler::on(const Tick&, Time now, Commands& out) {
+  look(now, out);
   rebalance(now, out);
+  dismiss_idle(now, out);
   proceed(now, out);
 }
 
@@ -260,7 +313,8 @@ std::optional<Time> Scheduler::next_tick() const {
     for (std::uint32_t id = 0; id < workers_.size(); ++id)
       if (workers_[id].life == Life::backing_off) sooner(workers_[id].start_at);
   }
-  if (rebalance_at_) sooner(*rebalance_at_);
+  for (const std::optional<Time>& at : {rebalance_at_, dismiss_at_, look_at_})
+    if (at) sooner(*at);
   return next;
 }
 
@@ -281,13 +335,13 @@ void Scheduler::proceed(Time now, Commands& out) {
 
 void Scheduler::grow(Time now, Commands& out) {
   const std::size_t outstanding = tasks_.queued() + held_;
-  const bool all = settings_.eager && !stopping_;
+  const bool all = settings_.eager && !stopping_ && !dismissed_;
   const std::size_t wanted =
       all ? workers_.size() : std::min<std::size_t>(outstanding, workers_.size());
   if (workers_.starting() > 0) {
     for (std::uint32_t id = 0; id < workers_.size(); ++id) {
       if (workers_[id].life != Life::backing_off || workers_[id].start_at > now) continue;
-      if (workers_.live() <= wanted) {
+      if (workers_.staying() <= wanted) {
         start(id, out);
       } else {
         workers_[id].life = Life::none;
@@ -295,7 +349,7 @@ void Scheduler::grow(Time now, Commands& out) {
       }
     }
   }
-  while (workers_.live() < wanted && !workers_.vacant().empty())
+  while (workers_.staying() < wanted && !workers_.vacant().empty())
     start(workers_.vacant().last(), out);
 }
 
@@ -303,6 +357,7 @@ void Scheduler::start(std::uint32_t id, Commands& out) {
   Worker& worker = workers_[id];
   worker.life = Life::starting;
   worker.fruitful = false;
+  worker.done = 0;
   ++worker.incarnation;
   workers_.refresh(id);
   out.starts.push_back({{id, worker.incarnation}, worker.concurrency});
@@ -338,7 +393,8 @@ void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& 
     record.worker = id;
     const Ticket ticket = make_ticket(task, record.stamp);
     record.place = workers_.take_place(worker, ticket);
-    out.assigned.push_back({ticket, record.place});
+    if (record.timeout > Duration::zero()) look_later(worker, now + record.timeout);
+    out.assigned.push_back({ticket, record.place, record.begun + 1u});
   }
   worker.held += count;
   held_ += count;
@@ -354,24 +410,90 @@ void Scheduler::rebalance(Time now, Commands& out) {
     const Worker& worker = workers_[id];
     if (worker.life != Life::ready || worker.held <= worker.concurrency) continue;
     if (now - worker.heard < settings_.rebalance_after) continue;
-    const std::vector<Ticket> held = workers_.held_by(worker);
-    const std::size_t spare = held.size() - worker.concurrency;
-    TakeBack command{{id, worker.incarnation}, {}};
-    for (std::size_t i = held.size() - (spare + 1) / 2; i < held.size(); ++i)
-      command.tasks.push_back({held[i], tasks_[task_of(held[i])].place});
-    out.take_backs.push_back(std::move(command));
+    take_back(id, (worker.held - worker.concurrency + 1) / 2, out);
   }
+}
+
+// The `most` that were handed over last; what has begun by then stays.
+void Scheduler::take_back(std::uint32_t id, std::size_t most, Commands& out) {
+  const std::vector<Ticket> held = workers_.held_by(workers_[id]);
+  TakeBack command{{id, workers_[id].incarnation}, {}};
+  for (std::size_t i = held.size() - std::min(most, held.size()); i < held.size(); ++i)
+    command.tasks.push_back({held[i], tasks_[task_of(held[i])].place});
+  if (!command.tasks.empty()) out.take_backs.push_back(std::move(command));
+}
+
+// ---- workers that leave
+// --------------------------------------------------------------------------
+
+void Scheduler::settle(std::uint32_t id, Time now, Commands& out) {
+  Worker& worker = workers_[id];
+  const std::uint32_t most = settings_.max_tasks_per_worker;
+  if (worker.life == Life::ready && worker.held == 0) {
+    worker.idle_since = now;
+    if (worker.retiring || (most > 0 && worker.done >= most)) {
+      drain(id, out);
+    } else if (settings_.idle_timeout > Duration::zero() && !dismiss_at_ && !stopping_) {
+      dismiss_at_ = now + settings_.idle_timeout;
+    }
+  }
+  workers_.refresh(id);
+}
+
+void Scheduler::dismiss_idle(Time now, Commands& out) {
+  if (!dismiss_at_ || *dismiss_at_ > now) return;
+  dismiss_at_.reset();
+  const std::size_t outstanding = tasks_.queued() + held_;
+  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+    const Worker& worker = workers_[id];
+    if (worker.life != Life::ready || worker.held > 0) continue;
+    Time due = worker.idle_since + settings_.idle_timeout;
+    if (due <= now && outstanding < workers_.staying()) {
+      dismissed_ = true;
+      drain(id, out);
+      continue;
+    }
+    if (due <= now) due = now + settings_.idle_timeout;
+    dismiss_at_ = std::min(dismiss_at_.value_or(due), due);
+  }
+}
+
+void Scheduler::drain(std::uint32_t id, Commands& out) {
+  Worker& worker = workers_[id];
+  worker.life = Life::draining;
+  out.drains.push_back({{id, worker.incarnation}});
+  workers_.refresh(id);
 }
 
 void Scheduler::drain_all(Commands& out) {
   for (std::uint32_t id = 0; id < workers_.size(); ++id) {
-    Worker& worker = workers_[id];
-    if (worker.life == Life::backing_off) worker.life = Life::none;
-    if (worker.life == Life::ready) {
-      worker.life = Life::draining;
-      out.drains.push_back({{id, worker.incarnation}});
-    }
+    if (workers_[id].life == Life::backing_off) workers_[id].life = Life::none;
+    if (workers_[id].life == Life::ready) drain(id, out);
     workers_.refresh(id);
+  }
+}
+
+// ---- time limits
+// ---------------------------------------------------------------------------------
+
+void Scheduler::look_later(Worker& worker, Time at) {
+  worker.look_at = std::min(worker.look_at.value_or(at), at);
+  look_at_ = std::min(look_at_.value_or(at), at);
+}
+
+// At those that may be running something for too long by now; the others' turn is remembered.
+void Scheduler::look(Time now, Commands& out) {
+  if (!look_at_ || *look_at_ > now) return;
+  look_at_.reset();
+  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+    Worker& worker = workers_[id];
+    if (!worker.look_at) continue;
+    if (*worker.look_at > now) {
+      look_at_ = std::min(look_at_.value_or(*worker.look_at), *worker.look_at);
+      continue;
+    }
+    worker.look_at.reset();
+    if (worker.held > 0) out.looks.push_back({id, worker.incarnation});
   }
 }
 

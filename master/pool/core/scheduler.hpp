@@ -41,6 +41,8 @@ class Scheduler {
   void on(const TasksArrived&, Time, Commands&);
   void on(const TaskCancelled&, Time, Commands&);
   void on(const TasksTakenBack&, Time, Commands&);
+  void on(const WorkerSeen&, Time, Commands&);
+  void on(const TaskStopped&, Time, Commands&);
   void on(const WorkerReady&, Time, Commands&);
   void on(const ResultsArrived&, Time, Commands&);
   void on(const WorkerGone&, Time, Commands&);
@@ -67,6 +69,13 @@ class Scheduler {
   void give(std::uint32_t id, std::uint32_t count, Time now, Commands& out);
   void start(std::uint32_t id, Commands& out);
   void rebalance(Time now, Commands& out);
+  void take_back(std::uint32_t id, std::size_t most, Commands& out);
+  /// Whether it has nothing to do now, and whether it goes for that or for other reasons.
+  void settle(std::uint32_t id, Time now, Commands& out);
+  void drain(std::uint32_t id, Commands& out);
+  void dismiss_idle(Time now, Commands& out);
+  void look(Time now, Commands& out);
+  void look_later(Worker& worker, Time at);
   void drain_all(Commands& out);
 
   const Settings settings_;
@@ -75,8 +84,11 @@ class Scheduler {
   std::size_t held_ = 0;
   std::size_t stale_results_ = 0;
   std::optional<Time> rebalance_at_;
+  std::optional<Time> dismiss_at_;  // when one may have been idle for too long
+  std::optional<Time> look_at_;     // the earliest of the workers'
   std::size_t turn_ = 0;      // whose turn it is among workers that are busy and can hold more
   int fruitless_ = 0;         // workers in a row that ended without having begun a task
+  bool dismissed_ = false;    // some were idle for too long: `eager` has had its day
   bool stopping_ = false;     // no new tasks
   bool terminating_ = false;  // no new workers either
   std::optional<std::string> broken_;

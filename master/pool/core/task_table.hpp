@@ -18,6 +18,7 @@ struct TaskRecord {
   std::uint32_t stamp = 0;   // of its last queueing or handing over
   std::uint32_t worker = 0;  // while held
   std::uint32_t place = 0;
+  Duration timeout{};
   std::int32_t priority = 0;
   std::int32_t retries = 0;
   std::uint16_t begun = 0;  // attempts that are known to have begun and ended without a result

@@ -43,6 +43,9 @@ struct Settings {
       0;  // calls that run at once in all workers together; 0: one in each worker
   OnDeath on_death = OnDeath::fail_task;
   int max_attempts = 3;
+  std::uint32_t max_tasks_per_worker = 0;  // then the worker is replaced; 0: no limit
+  std::uint64_t max_worker_rss = 0;        // bytes; likewise, when its results say that it is above
+  Duration idle_timeout{};          // a worker that had nothing this long leaves; zero: stays
   bool eager = false;               // start every worker at once
   std::uint32_t max_window = 4096;  // tasks a worker may hold; also the places of its claim page
   Duration window_time = std::chrono::milliseconds(8);  // running time that a worker holds ahead
@@ -63,7 +66,8 @@ struct Settings {
 struct NewTask {
   TaskId task = 0;
   int priority = 0;
-  int retries = 0;  // more attempts after it threw
+  int retries = 0;     // more attempts after it threw
+  Duration timeout{};  // of running time; zero: none
 };
 
 /// In the order in which they are to begin, priorities apart.
@@ -79,10 +83,28 @@ struct TaskCancelled {
   bool unsent = false;
 };
 
-/// These were taken back in the claim page, as `Commands::take_back` asked.
+/// These were taken back in the claim page, as `Commands::take_backs` asked.
 struct TasksTakenBack {
   WorkerRef worker;
-  std::span<const Ticket> tickets;
+  std::vector<Ticket> tickets;
+};
+
+struct RunningTask {
+  Ticket ticket = 0;
+  Time began{};
+};
+
+/// What a worker runs now, as `Commands::looks` asked.
+struct WorkerSeen {
+  WorkerRef worker;
+  std::vector<RunningTask> running;
+};
+
+/// A running task was stopped in the claim page, by its owner or as `Commands::stops` asked: it
+/// ends now, and its worker, which has to be killed for it, takes nothing more.
+struct TaskStopped {
+  Ticket ticket = 0;
+  bool timed_out = false;  // else cancelled
 };
 
 struct WorkerReady {
@@ -97,6 +119,7 @@ struct ResultsArrived {
   std::span<const Ticket> tickets;
   std::span<const How> how;  // empty: all returned
   Duration busy{};           // running time of all of them together
+  std::uint64_t rss = 0;     // of the worker, when max_worker_rss is set
 };
 
 /// The process has ended. `begun`: the tickets that it had begun and not delivered.
@@ -128,8 +151,9 @@ struct PoolBroke {
 /// The time that `next_tick` named has come.
 struct Tick {};
 
-using Event = std::variant<TasksArrived, TaskCancelled, TasksTakenBack, WorkerReady, ResultsArrived,
-                           WorkerGone, StartFailed, ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
+using Event = std::variant<TasksArrived, TaskCancelled, TasksTakenBack, WorkerSeen, TaskStopped,
+                           WorkerReady, ResultsArrived, WorkerGone, StartFailed, ShutdownAsked,
+                           TerminateAsked, PoolBroke, Tick>;
 
 // ---- commands
 // ------------------------------------------------------------------------------------
@@ -150,19 +174,20 @@ struct DrainWorker {
   WorkerRef worker;
 };
 
-enum class Why : std::uint8_t { result, worker_died, cancelled, broken };
+enum class Why : std::uint8_t { result, worker_died, cancelled, timed_out, broken };
 
 struct EndTask {
   TaskId task = 0;
   Why why = Why::result;
-  std::uint32_t worker = 0;  // for Why::result and worker_died: where
+  std::uint32_t worker = 0;  // for Why::result, worker_died and timed_out: where
   std::uint32_t index = 0;   // for Why::result: which of the ResultsArrived; ascending
   std::uint32_t attempt = 1;
 };
 
 struct AssignedTask {
   Ticket ticket = 0;
-  std::uint32_t place = 0;  // in the worker's claim page
+  std::uint32_t place = 0;    // in the worker's claim page
+  std::uint32_t attempt = 1;  // 1 for the first
 };
 
 /// Take these back in the claim page where they have not begun, and answer with TasksTakenBack:
@@ -172,9 +197,15 @@ struct TakeBack {
   std::vector<AssignedTask> tasks;
 };
 
+/// Its time is up: stop it in the claim page, and answer with TaskStopped unless it ended first.
+struct StopTask {
+  WorkerRef worker;
+  AssignedTask task;
+};
+
 /// What `handle` wants done, in this order: ends, tasks that wait again, starts, assigns,
-/// take-backs, drains. Starts come after what is about the process that had the place before.
-/// Reused from call to call.
+/// take-backs, looks, stops, kills, drains. Starts come after what is about the process that had
+/// the place before. Reused from call to call.
 struct Commands {
   std::vector<EndTask> ends;
   std::vector<TaskId> again;  // no worker has them any more, and they have not ended
@@ -182,6 +213,9 @@ struct Commands {
   std::vector<Assign> assigns;
   std::vector<AssignedTask> assigned;
   std::vector<TakeBack> take_backs;
+  std::vector<WorkerRef> looks;  // answer with WorkerSeen
+  std::vector<StopTask> stops;
+  std::vector<WorkerRef> kills;  // politely first
   std::vector<DrainWorker> drains;
   void clear() {
     ends.clear();
@@ -190,6 +224,9 @@ struct Commands {
     assigns.clear();
     assigned.clear();
     take_backs.clear();
+    looks.clear();
+    stops.clear();
+    kills.clear();
     drains.clear();
   }
 };

@@ -54,9 +54,12 @@ std::uint32_t WorkerTable::window(const Worker& worker) const {
 }
 
 std::uint32_t WorkerTable::credit(const Worker& worker) const {
-  if (worker.life != Life::ready) return 0;
+  if (worker.life != Life::ready || worker.retiring) return 0;
   const auto taken = static_cast<std::uint32_t>(worker.held + worker.taken_back.size());
-  const std::uint32_t most = window(worker);
+  std::uint32_t most = window(worker);
+  if (settings_.max_tasks_per_worker > 0)
+    most = std::min(most, settings_.max_tasks_per_worker -
+                              std::min(worker.done, settings_.max_tasks_per_worker));
   return taken < most ? most - taken : 0;
 }
 
@@ -74,6 +77,10 @@ void WorkerTable::refresh(std::uint32_t id) {
     return life == Life::starting || life == Life::backing_off ? 1u : 0u;
   };
   starting_ += counts(worker.life) - counts(lives_[id]);
+  const auto leaves = [](Life life) {
+    return life == Life::draining || life == Life::stopping ? 1u : 0u;
+  };
+  leaving_ += leaves(worker.life) - leaves(lives_[id]);
   lives_[id] = worker.life;
 }
 

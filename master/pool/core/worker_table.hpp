@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -25,7 +26,8 @@ class IndexSet {
   std::vector<std::uint32_t> at_;
 };
 
-enum class Life : std::uint8_t { none, backing_off, starting, ready, draining };
+/// `stopping`: it is being killed for a task that was stopped.
+enum class Life : std::uint8_t { none, backing_off, starting, ready, draining, stopping };
 
 /// One place for a worker and what it holds. A place outlives its processes: `incarnation` tells
 /// them apart.
@@ -34,11 +36,15 @@ struct Worker {
   std::uint32_t incarnation = 0;
   std::uint32_t concurrency = 1;
   std::uint32_t held = 0;  // tasks handed over and not ended
+  std::uint32_t done = 0;  // calls that ended in this incarnation
   bool fruitful = false;   // this incarnation has begun or ended a task
+  bool retiring = false;   // it is given nothing more, and leaves once it holds nothing
   double mean_ns = -1;     // running time of a call lately; negative: not known yet
   Time ready_at{};
   Time heard{};                  // when it last delivered, or was first given something
   Time start_at{};               // while backing off
+  Time idle_since{};             // while ready and holding nothing
+  std::optional<Time> look_at;   // when a task that it holds may have run too long
   std::vector<Ticket> by_place;  // 0: free
   std::vector<std::uint32_t> free_places;
   std::unordered_map<Ticket, std::uint32_t>
@@ -73,6 +79,8 @@ class WorkerTable {
   const IndexSet& vacant() const { return vacant_; }    // no process, none coming
   std::uint32_t starting() const { return starting_; }
   std::uint32_t live() const { return size() - static_cast<std::uint32_t>(vacant_.size()); }
+  /// Of these, how many are here to stay.
+  std::uint32_t staying() const { return live() - leaving_; }
 
  private:
   const Settings& settings_;
@@ -80,6 +88,7 @@ class WorkerTable {
   std::vector<Life> lives_;  // as of the last refresh
   IndexSet idle_, partial_, ahead_, vacant_;
   std::uint32_t starting_ = 0;
+  std::uint32_t leaving_ = 0;
 };
 
 }  // namespace flagship::core

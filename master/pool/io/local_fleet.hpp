@@ -22,6 +22,7 @@ struct FleetSettings {
   std::uint32_t max_workers = 1;
   std::uint32_t places = 1;  // of each claim page
   std::size_t max_message_bytes = 0;
+  std::vector<ResourceLimit> limits;
 };
 
 /// Worker processes on this host: children of this process, a PUSH socket each, one PULL for what

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "master/pool/loop/completion.hpp"
 
+#include "common/units.hpp"
 #include "common/wire/raised.hpp"
 
 namespace flagship::pool {
@@ -84,6 +85,15 @@ void complete_dead(detail::RemoteCall& call, Death death, std::uint32_t attempt,
   death.attempt = static_cast<int>(attempt);
   call.finish(Ending::worker_died, std::make_exception_ptr(WorkerDied(std::move(death))),
               facts_of(call, attempt, place));
+}
+
+void complete_timed_out(detail::RemoteCall& call, duration timeout, std::uint32_t attempt,
+                        const std::shared_ptr<const detail::Place>& place) {
+  detail::Facts facts = facts_of(call, attempt, place);
+  facts.wall = timeout;
+  const std::string what = "'" + std::string(call.name()) + "' ran longer than its time limit of " +
+                           format_duration(timeout);
+  call.finish(Ending::timed_out, std::make_exception_ptr(TaskTimeout(what)), std::move(facts));
 }
 
 void complete_broken(detail::RemoteCall& call, const std::string& cause) {

@@ -58,6 +58,7 @@ void Loop::wait() {
   };
   for (const Life& life : lives_)
     if (life.limit != detail::Clock::time_point{}) sooner(life.limit);
+  if (end_by_) sooner(*end_by_);
   if (!dying_.empty()) sooner(now_ + std::chrono::milliseconds(1));
   happenings_.clear();
   if (!spin()) {
@@ -91,18 +92,28 @@ void Loop::read_mailbox() {
   for (auto& call : arrived_) {
     const int priority = call->priority;
     const int retries = call->retries;
-    new_tasks_.push_back({keep(std::move(call)), priority, retries});
+    const duration timeout = timeout_of(*call);
+    new_tasks_.push_back({keep(std::move(call)), priority, retries, timeout});
   }
   if (!new_tasks_.empty()) handle(core::TasksArrived{new_tasks_});
   for (const auto& call : requests_.cancelled)
     if (call->task < calls_.size() && calls_[call->task].get() == call.get())
       handle(core::TaskCancelled{call->task});
+  for (const auto& call : requests_.stopped)
+    if (call->task < calls_.size() && calls_[call->task].get() == call.get())
+      handle(core::TaskStopped{core::make_ticket(call->task, call->stamp)});
   if (requests_.cancel_pending)
     for (const auto& call : std::vector(calls_))
       if (call) call->cancel();  // comes back through the mailbox
   if (requests_.terminate != 0) terminate(requests_.terminate);
+  if (requests_.deadline)
+    end_by_ = std::min(*requests_.deadline, end_by_.value_or(*requests_.deadline));
   if (requests_.shutdown) handle(core::ShutdownAsked{requests_.cancel_pending});
   for (const auto& request : requests_.status) request->answer(status());
+}
+
+duration Loop::timeout_of(const detail::RemoteCall& call) const {
+  return call.timeout > duration::zero() ? call.timeout : settings_.task_timeout;
 }
 
 core::TaskId Loop::keep(detail::Ref<detail::RemoteCall> call) {
@@ -131,9 +142,16 @@ void Loop::drop(core::TaskId task) {
 }
 
 void Loop::terminate(int signal) {
+  end_by_.reset();
   for (const Life& life : lives_)
-    if (life.alive) fleet_->signal(life.worker, signal);
+    if (life.alive) kill_politely(life.worker, signal);
   handle(core::TerminateAsked{});
+}
+
+// Who does not go by himself is killed.
+void Loop::kill_politely(Ref worker, int signal) {
+  lives_[worker.id].limit = now_ + settings_.interrupt_grace;
+  fleet_->signal(worker, signal);
 }
 
 PoolStatus Loop::status() const {
@@ -149,7 +167,8 @@ PoolStatus Loop::status() const {
     WorkerState state = WorkerState::starting;
     if (worker.life == core::Life::ready)
       state = worker.held > 0 ? WorkerState::busy : WorkerState::idle;
-    if (worker.life == core::Life::draining) state = WorkerState::stopping;
+    if (worker.life == core::Life::draining || worker.life == core::Life::stopping)
+      state = WorkerState::stopping;
     status.workers.push_back({static_cast<int>(life.worker.id), life.pid,
                               life.place ? life.place->host : std::string(), state, worker.held});
   }
@@ -181,6 +200,9 @@ void Loop::carry_out(core::Commands& commands) {
   for (const core::StartWorker& command : commands.starts) start(command);
   for (const core::Assign& command : commands.assigns) assign(command, commands);
   for (const core::TakeBack& command : commands.take_backs) take_back(command);
+  for (const Ref worker : commands.looks) look(worker);
+  for (const core::StopTask& command : commands.stops) stop(command);
+  for (const Ref worker : commands.kills) kill_politely(worker, SIGTERM);
   for (const core::DrainWorker& command : commands.drains) drain(command.worker);
 }
 
@@ -212,7 +234,8 @@ void Loop::assign(const core::Assign& command, const core::Commands& commands) {
       follow_ups_.emplace_back(core::TaskCancelled{core::task_of(task.ticket), true});
       continue;
     }
-    writer_.add({task.ticket, task.place, call.function, call.notify, call.payload},
+    writer_.add({task.ticket, task.place, call.function, call.notify, call.payload, task.attempt,
+                 call.timeout},
                 call.large_payload);
     bytes += call.large_payload ? call.large_payload->size() : call.payload.size();
     if (bytes >= kBatchBytes) send();
@@ -221,11 +244,26 @@ void Loop::assign(const core::Assign& command, const core::Commands& commands) {
 }
 
 void Loop::take_back(const core::TakeBack& command) {
-  taken_back_.clear();
+  std::vector<core::Ticket> taken;
   for (const core::AssignedTask& task : command.tasks)
-    if (calls_[core::task_of(task.ticket)]->take_back()) taken_back_.push_back(task.ticket);
-  if (!taken_back_.empty())
-    follow_ups_.emplace_back(core::TasksTakenBack{command.worker, taken_back_});
+    if (calls_[core::task_of(task.ticket)]->take_back()) taken.push_back(task.ticket);
+  if (!taken.empty())
+    follow_ups_.emplace_back(core::TasksTakenBack{command.worker, std::move(taken)});
+}
+
+void Loop::look(Ref worker) {
+  core::WorkerSeen seen{worker, {}};
+  for (const core::Ticket ticket : scheduler_.workers().held_by(scheduler_.workers()[worker.id])) {
+    const detail::RemoteCall& call = *calls_[core::task_of(ticket)];
+    if (const auto began = call.place->running_since(core::stamp_of(ticket)))
+      seen.running.push_back({ticket, *began});
+  }
+  follow_ups_.emplace_back(std::move(seen));
+}
+
+void Loop::stop(const core::StopTask& command) {
+  if (calls_[core::task_of(command.task.ticket)]->stop_running())
+    follow_ups_.emplace_back(core::TaskStopped{command.task.ticket, true});
 }
 
 void Loop::drain(Ref worker) {
@@ -248,6 +286,9 @@ void Loop::end(const core::EndTask& end) {
       break;
     case core::Why::cancelled:
       call.cancel_by_owner();
+      break;
+    case core::Why::timed_out:
+      complete_timed_out(call, timeout_of(call), end.attempt, place);
       break;
     case core::Why::broken:
       complete_broken(call, *scheduler_.broken());
@@ -312,6 +353,8 @@ void Loop::on_hello(Life& life) {
   welcome.flush_after = settings_.flush_after;
   welcome.initializer_function = settings_.initializer.function;
   welcome.initializer = settings_.initializer.payload;
+  welcome.max_rss = settings_.scheduler.max_worker_rss;
+  welcome.task_timeout = settings_.task_timeout;
   fleet_->send(life.worker, writer_.welcome(welcome));
   handle(core::WorkerReady{life.worker});
 }
@@ -332,7 +375,7 @@ void Loop::on_results(Life& life) {
   busy_ = true;
   if (!tickets.empty())
     mean_ns_ = static_cast<double>(reader_.busy().count()) / static_cast<double>(tickets.size());
-  handle(core::ResultsArrived{life.worker, tickets, how_, reader_.busy()});
+  handle(core::ResultsArrived{life.worker, tickets, how_, reader_.busy(), reader_.rss()});
 }
 
 bool Loop::results_under_way(Ref worker) {
@@ -360,7 +403,8 @@ void Loop::settle_dying() {
 void Loop::on_gone(const Happenings::Gone& gone) {
   Life* const life = life_of({gone.worker.id, gone.worker.incarnation});
   if (life == nullptr) return;
-  if (scheduler_.workers()[gone.worker.id].life != core::Life::draining && !broken_) ++deaths_;
+  const core::Life was = scheduler_.workers()[gone.worker.id].life;
+  if (was != core::Life::draining && was != core::Life::stopping && !broken_) ++deaths_;
   const std::vector<core::Ticket> begun = detach_held(gone.worker);
   std::string cause =
       "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death);
@@ -388,6 +432,7 @@ std::vector<core::Ticket> Loop::detach_held(Ref worker) {
 }
 
 void Loop::check_limits() {
+  if (end_by_ && *end_by_ <= now_) terminate(SIGTERM);
   for (Life& life : lives_) {
     if (life.limit == detail::Clock::time_point{} || life.limit > now_) continue;
     life.limit = {};

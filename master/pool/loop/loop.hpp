@@ -25,6 +25,8 @@ struct LoopSettings {
   std::string worker_program = "this executable";  // for errors
   std::chrono::microseconds flush_after{5000};
   Initializer initializer{};
+  duration task_timeout{};  // of calls without one of their own; zero: none
+  duration interrupt_grace = std::chrono::seconds(2);
   duration start_limit =
       std::chrono::seconds(20);  // a worker that has not said Hello by then is given up
   duration drain_limit =
@@ -56,7 +58,7 @@ class Loop {
     bool alive = false;
     pid_t pid = 0;
     std::uint32_t concurrency = 1;
-    detail::Clock::time_point limit{};  // for its Hello, or to be gone when draining; zero: none
+    detail::Clock::time_point limit{};  // for its Hello, or to be gone; zero: none
     std::shared_ptr<const detail::Place> place;
   };
 
@@ -70,6 +72,9 @@ class Loop {
   void start(const core::StartWorker& command);
   void assign(const core::Assign& command, const core::Commands& commands);
   void take_back(const core::TakeBack& command);
+  void look(Ref worker);
+  void stop(const core::StopTask& command);
+  void kill_politely(Ref worker, int signal);
   void drain(Ref worker);
   void end(const core::EndTask& end);
 
@@ -87,6 +92,7 @@ class Loop {
   void give_up(const std::string& cause) noexcept;
 
   Life* life_of(wire::Sender sender);
+  duration timeout_of(const detail::RemoteCall& call) const;
   core::TaskId keep(detail::Ref<detail::RemoteCall> call);
   void drop(core::TaskId task);
 
@@ -103,6 +109,7 @@ class Loop {
   bool busy_ = false;    // results came since the last wait
   double mean_ns_ = -1;  // running time of a call, in the last results
   std::size_t deaths_ = 0;
+  detail::Deadline end_by_;  // of a shutdown
   bool broken_ = false;
 
   wire::DownWriter writer_;
@@ -111,7 +118,6 @@ class Loop {
   std::uint32_t next_result_ = 0;  // of the message in `reader_`
   const Death* death_ = nullptr;
   std::deque<core::Event> follow_ups_;
-  std::vector<core::Ticket> taken_back_;
 
   // Reused from turn to turn.
   core::Commands commands_;

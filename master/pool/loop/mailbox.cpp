@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "master/pool/loop/mailbox.hpp"
 
+#include <algorithm>
+
 #include "flagship/error.hpp"
 
 namespace flagship::detail {
@@ -19,18 +21,19 @@ void Mailbox::submit(Ref<RemoteCall> call) {
   nudge();
 }
 
-std::shared_ptr<Waker> Mailbox::leave_cancel(Ref<RemoteCall> call) {
+std::shared_ptr<Waker> Mailbox::leave(Ref<RemoteCall> call, bool stopped) {
   const std::lock_guard lock(mutex_);
-  requests_.cancelled.push_back(std::move(call));
+  (stopped ? requests_.stopped : requests_.cancelled).push_back(std::move(call));
   return asleep_.exchange(false) ? waker_ : nullptr;
 }
 
-void Mailbox::shutdown(bool cancel_pending) {
+void Mailbox::shutdown(bool cancel_pending, Deadline deadline) {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     requests_.shutdown = true;
     requests_.cancel_pending = requests_.cancel_pending || cancel_pending;
+    if (deadline) requests_.deadline = std::min(*deadline, requests_.deadline.value_or(*deadline));
   }
   nudge();
 }

@@ -18,12 +18,15 @@ class Mailbox {
  public:
   struct Requests {  // what came besides calls
     std::vector<Ref<RemoteCall>> cancelled;
+    std::vector<Ref<RemoteCall>> stopped;  // in the claim page, while they ran
     bool shutdown = false;
     bool cancel_pending = false;
-    int terminate = 0;  // a signal; 0: no
+    Deadline deadline{};  // after a shutdown: then what still runs is stopped
+    int terminate = 0;    // a signal; 0: no
     std::vector<std::shared_ptr<class StatusRequest>> status;
     bool any() const {
-      return shutdown || cancel_pending || terminate != 0 || !cancelled.empty() || !status.empty();
+      return shutdown || cancel_pending || terminate != 0 || !cancelled.empty() ||
+             !stopped.empty() || !status.empty();
     }
   };
 
@@ -33,8 +36,8 @@ class Mailbox {
   /// Throws ShutdownError, or BrokenProcessPool with the cause, when it is closed.
   void submit(Ref<RemoteCall> call);
   /// From under the call's lock; the caller wakes what is returned.
-  std::shared_ptr<Waker> leave_cancel(Ref<RemoteCall> call);
-  void shutdown(bool cancel_pending);
+  std::shared_ptr<Waker> leave(Ref<RemoteCall> call, bool stopped);
+  void shutdown(bool cancel_pending, Deadline deadline = {});
   void terminate(int signal);
   /// False when the loop has ended and nobody will answer.
   bool ask_status(std::shared_ptr<StatusRequest> request);

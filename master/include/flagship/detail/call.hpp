@@ -14,6 +14,7 @@
 #include "flagship/future.hpp"
 #include "flagship/options.hpp"
 #include "flagship/serializer.hpp"
+#include "flagship/task_context.hpp"
 
 namespace flagship {
 class ClaimPlace;
@@ -43,6 +44,7 @@ class LocalCallOf final : public ValueState<R>, public LocalCall {
     if (!this->start_running()) return function_.reset();
     for (int attempt = 1;; ++attempt) {
       const auto begin = Clock::now();
+      const CallScope scope(attempt);
       Facts facts;
       facts.attempt = attempt;
       facts.queued = submitted_to_start;
@@ -88,6 +90,7 @@ class RemoteCall : public StateBase {
       large_payload;  // where the loop moves one that travels by itself
   int priority = 0;
   int retries = 0;
+  duration timeout{};  // of running time; zero: the pool's
   bool notify = false;
   Mailbox* mailbox = nullptr;  // outlives every call that is not done
 
@@ -100,11 +103,15 @@ class RemoteCall : public StateBase {
 
   /// Makes the value from a result's bytes; throws what reading throws.
   virtual void read_result(std::string_view bytes) = 0;
+  /// The loop's: running -> stopped in the claim page, false when it ended first. Its future is the
+  /// caller's to end.
+  bool stop_running() { return stop(); }
 
  protected:
   bool begun() const override;
   bool recall() override;
-  std::shared_ptr<Waker> leave() override;
+  bool stop() override;
+  std::shared_ptr<Waker> leave(Left) override;
 };
 
 template <class R>
@@ -143,6 +150,8 @@ class ExecutorCore {
   virtual PoolStatus status() const = 0;
 };
 
+/// Throws std::invalid_argument for what makes no sense.
+void check(const CallOptions& options);
 [[noreturn]] void throw_too_large(const char* what, std::size_t bytes, std::size_t most);
 /// Runs a named task of this executable in this process; `payload` is its written arguments, the
 /// result is written into what is returned. UnknownTask when there is none.

@@ -97,6 +97,9 @@ class StateBase {
   State state() const;
 
   bool cancel();
+  /// `cancel`, and where that comes too late: stops it where its executor can. False when it ends
+  /// by itself.
+  bool interrupt();
   /// False when the deadline passed first.
   bool wait(Deadline deadline = {}) const;
 
@@ -141,12 +144,16 @@ class StateBase {
   // While held, under the lock:
   virtual bool begun() const { return false; }
   virtual bool recall() { return false; }
-  /// Tells the executor, under the lock, that a caller cancelled; what is returned is woken outside
-  /// it.
-  virtual std::shared_ptr<class Waker> leave() { return nullptr; }
+  /// True: it was running, and will never deliver.
+  virtual bool stop() { return false; }
+  /// Tells the executor, under the lock, that a caller cancelled, or stopped; what is returned is
+  /// woken outside it.
+  enum class Left : std::uint8_t { cancelled, stopped };
+  virtual std::shared_ptr<class Waker> leave(Left) { return nullptr; }
 
  private:
   using Callbacks = std::unique_ptr<Callback>;
+  bool cancel(bool stop_running);
   Callbacks complete(Phase phase);
   void run(Callbacks callbacks, Callback::When when);
 

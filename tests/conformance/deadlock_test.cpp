@@ -108,7 +108,7 @@ TEST_P(ConformanceEverywhere, G01_the_exception_keeps_its_type_and_message) {
   }
 }
 
-TEST_F(ConformanceProcesses, G02_P07_one_of_its_own_type_comes_as_RemoteError_that_says_it_all) {
+TEST_F(ConformanceProcesses, P07_one_of_its_own_type_comes_as_RemoteError_with_type_and_message) {
   ProcessPoolExecutor pool({.max_workers = 1});
   try {
     pool.submit<throw_kind>("own").result(kPatience);
@@ -116,7 +116,6 @@ TEST_F(ConformanceProcesses, G02_P07_one_of_its_own_type_comes_as_RemoteError_th
   } catch (const RemoteError& remote) {
     EXPECT_THAT(remote.type_name(), HasSubstr("OwnError"));
     EXPECT_THAT(remote.what(), HasSubstr("of my own"));
-    EXPECT_THAT(remote.backtrace(), HasSubstr("throw_kind"));
   }
 }
 

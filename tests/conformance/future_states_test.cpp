@@ -227,6 +227,18 @@ TEST_P(ConformancePools, A05_A06_A07_what_waits_can_be_cancelled_and_never_runs)
   EXPECT_EQ(counted(folder.path("ran")), 0u);
 }
 
+TEST_F(ConformanceProcesses, A06_interrupt_stops_a_call_that_runs_and_no_other) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  Future<void> running = pool.submit<for_ever>();
+  const Future<int> waiting = pool.submit<square>(3);
+  ASSERT_TRUE(wait_until([&] { return running.running(); }));
+  EXPECT_FALSE(running.cancel());
+  EXPECT_TRUE(running.interrupt());
+  EXPECT_TRUE(running.cancelled());
+  EXPECT_THROW(running.result(), CancelledError);
+  EXPECT_EQ(waiting.result(kPatience), 9);
+}
+
 TEST_P(ConformanceEverywhere, A09_A10_a_call_gives_the_same_ending_every_time) {
   const auto executor = make();
   const Future<int> good = executor->submit<square>(7);

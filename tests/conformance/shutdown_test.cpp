@@ -207,6 +207,24 @@ TEST_P(ConformancePools, K15_shutdown_never_interrupts_what_runs) {
   EXPECT_EQ(running.result(kPatience), 7);
 }
 
+TEST_F(ConformanceProcesses, K15_unless_it_has_a_deadline_when_that_is_over) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  const Future<void> running = pool.submit<for_ever>();
+  const Future<int> waiting = pool.submit<square>(3);
+  ASSERT_TRUE(wait_until([&] { return running.running(); }));
+  pool.shutdown({.deadline = kSoon});
+  EXPECT_TRUE(ended_with<WorkerDied>(running));
+  EXPECT_TRUE(waiting.cancelled());
+  EXPECT_THAT(child_processes(), IsEmpty());
+}
+
+TEST_F(ConformanceProcesses, K16_after_a_timeout_of_map_a_deadline_ends_what_would_run_on) {
+  ProcessPoolExecutor pool({.max_workers = 2});
+  auto results = pool.map<for_ever_with>(std::vector{1, 2, 3}, MapOptions{.timeout = kSoon});
+  EXPECT_THROW(*results.begin(), TimeoutError);
+  pool.shutdown({.deadline = kSoon});
+}
+
 TEST_F(ConformanceProcesses, K16_after_a_timeout_of_map_kill_workers_ends_what_would_run_on) {
   ProcessPoolExecutor pool({.max_workers = 2});
   auto results = pool.map<for_ever_with>(std::vector{1, 2, 3}, MapOptions{.timeout = kSoon});

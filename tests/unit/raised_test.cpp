@@ -7,9 +7,12 @@
 #include <any>
 #include <filesystem>
 #include <functional>
+#include <future>
+#include <ios>
 #include <memory>
 #include <new>
 #include <optional>
+#include <regex>
 #include <stdexcept>
 #include <system_error>
 #include <typeinfo>
@@ -72,14 +75,58 @@ TEST(Raised, flagships_own_errors_keep_their_type) {
   expect_same(BrokenProcessPool("message"));
 }
 
-TEST(Raised, a_system_error_keeps_its_code) {
-  const std::system_error error(ENOENT, std::generic_category(), "opening it");
+template <class E>
+void expect_same_code(const E& error) {
+  expect_same(error);
   try {
     std::rethrow_exception(sent(error));
-  } catch (const std::system_error& arrived) {
+  } catch (const E& arrived) {
     EXPECT_EQ(arrived.code(), error.code());
-    EXPECT_STREQ(arrived.what(), error.what());
   }
+}
+
+TEST(Raised, exceptions_with_a_code_keep_it_and_its_category) {
+  expect_same_code(std::system_error(ENOENT, std::generic_category(), "opening it"));
+  expect_same_code(std::system_error(ENOENT, std::system_category(), "opening: it"));
+  expect_same_code(std::system_error(ENOENT, std::system_category()));
+  expect_same_code(std::system_error(ENOENT, std::system_category(), ""));
+  expect_same_code(std::system_error(std::make_error_code(std::io_errc::stream), "reading"));
+  expect_same_code(std::system_error(std::make_error_code(std::future_errc::no_state), "asking"));
+  expect_same_code(std::ios_base::failure("reading"));
+  expect_same_code(std::future_error(std::future_errc::promise_already_satisfied));
+  expect_same_code(std::regex_error(std::regex_constants::error_brack));
+}
+
+TEST(Raised, a_filesystem_error_keeps_its_paths) {
+  using std::filesystem::filesystem_error;
+  const auto code = std::make_error_code(std::errc::permission_denied);
+  for (const filesystem_error& error :
+       {filesystem_error("cannot copy", "/from", "/to", code),
+        filesystem_error("cannot stat", "/from", code), filesystem_error("cannot", code)}) {
+    expect_same_code(error);
+    try {
+      std::rethrow_exception(sent(error));
+    } catch (const filesystem_error& arrived) {
+      EXPECT_EQ(arrived.path1(), error.path1());
+      EXPECT_EQ(arrived.path2(), error.path2());
+    }
+  }
+}
+
+TEST(Raised, a_code_of_the_programs_own_category_arrives_as_RemoteError) {
+  struct Category : std::error_category {
+    const char* name() const noexcept override { return "own"; }
+    std::string message(int) const override { return "own message"; }
+  };
+  static const Category category;
+  try {
+    std::rethrow_exception(sent(std::system_error(1, category, "doing it")));
+  } catch (const RemoteError& remote) {
+    EXPECT_EQ(remote.type_name(), "std::system_error");
+    EXPECT_EQ(remote.message(), "doing it: own message");
+    return;
+  }
+  FAIL();
 }
 
 struct Own : std::runtime_error {
@@ -109,6 +156,22 @@ TEST(Raised, a_RemoteError_passes_through_a_second_pool_unchanged) {
     EXPECT_STREQ(arrived.what(), error.what());
     EXPECT_EQ(arrived.backtrace(), error.backtrace());
   }
+}
+
+TEST(Raised, a_code_of_no_category_gives_RemoteError) {
+  std::string packed =
+      pack_exception(std::make_exception_ptr(std::system_error(1, std::generic_category())));
+  const std::string value("\x00\x01\x00\x00\x00\x00", 6);  // category, code, no text
+  ASSERT_NE(packed.find(value), std::string::npos);
+  packed[packed.find(value)] = '\x09';
+  try {
+    std::rethrow_exception(unpack_exception(packed));
+  } catch (const RemoteError& remote) {
+    EXPECT_EQ(remote.type_name(), "std::system_error");
+    EXPECT_THAT(remote.message(), HasSubstr("could not be made again"));
+    return;
+  }
+  FAIL();
 }
 
 TEST(Raised, bytes_that_are_no_exception_give_SerializationError) {

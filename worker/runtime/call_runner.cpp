@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <exception>
 
-#include "common/type_name.hpp"
 #include "common/wire/raised.hpp"
 #include "flagship/task.hpp"
 
@@ -63,19 +62,9 @@ class CallRunner {
     if (ending == wire::CallEnding::returned) return true;
     const std::string why = ending == wire::CallEnding::unknown_function
                                 ? "it is not in the worker's executable"
-                                : "it threw " + describe_packed(result_);
+                                : "it threw " + wire::describe_packed(result_);
     session_.say_bye("the initializer failed: " + why);
     return false;
-  }
-
-  static std::string describe_packed(const std::string& packed) {
-    try {
-      std::rethrow_exception(wire::unpack_exception(packed));
-    } catch (const RemoteError& error) {
-      return error.what();  // begins with the type
-    } catch (const std::exception& error) {
-      return detail::current_exception_type_name() + ": " + error.what();
-    }
   }
 
   void run_message() {

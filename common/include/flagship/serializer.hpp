@@ -149,6 +149,8 @@ inline constexpr bool never = false;
 /// compile, in one sentence.
 template <class T>
 struct serializer {
+  using general = T;  // a specialisation is told apart by not having it
+
   static void write(Writer& out, const T& value) {
     if constexpr (detail::plain<T>) {
       out.raw(&value, sizeof value);

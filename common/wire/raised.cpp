@@ -17,6 +17,7 @@
 #include <typeinfo>
 #include <variant>
 
+#include "common/throw_trace.hpp"
 #include "common/type_name.hpp"
 #include "flagship/detail/chunk.hpp"
 #include "flagship/error.hpp"
@@ -294,6 +295,7 @@ std::optional<v1::RaisedError> parsed(std::string_view bytes) {
 
 std::string pack_exception(const std::exception_ptr& error) {
   v1::RaisedError raised;
+  raised.set_backtrace(detail::backtrace_of(error));  // first: what follows throws too
   try {
     std::rethrow_exception(error);
   } catch (const RemoteError& remote) {  // of a pool that the task itself used

@@ -24,6 +24,8 @@ using namespace flagship;
 using namespace flagship::test;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 // ---- exceptions -------------------------------------------------------------------------------
@@ -109,6 +111,12 @@ namespace {
 
 // ---- tasks ------------------------------------------------------------------------------------
 
+[[gnu::noinline]] void inner_that_throws(const std::string& text) { throw std::range_error(text); }
+[[gnu::noinline]] void middle(const std::string& text) {
+  inner_that_throws(text);
+  asm volatile("");  // so that the call above is no jump
+}
+
 int throw_this(const std::string& kind) {
   if (kind == "serializer") throw OutOfPaper(3, "laser");
   if (kind == "what") throw Jammed("between the rolls");
@@ -125,6 +133,7 @@ int throw_this(const std::string& kind) {
   if (kind == "int") throw 42;
   if (kind == "text") throw "a plain text";
   if (kind == "string") throw std::string("a std::string");
+  if (kind == "inner") middle("from deep inside");
   if (kind == "library") return std::stoi("no number");
   if (kind == "filesystem") return static_cast<int>(std::filesystem::file_size("/no/such/file"));
   if (kind == "stream") {
@@ -147,6 +156,31 @@ int throw_if_odd(int x) {
   if (x % 2 != 0) throw OutOfPaper(x, "map");
   return x;
 }
+int rethrow_the_first() {
+  std::exception_ptr first;
+  try {
+    middle("the first");
+  } catch (...) {
+    first = std::current_exception();
+  }
+  try {
+    throw std::runtime_error("the second");
+  } catch (const std::exception&) {
+  }
+  std::rethrow_exception(first);
+}
+int catch_and_rethrow() {
+  try {
+    middle("on its way");
+  } catch (...) {
+    throw;
+  }
+  return 0;
+}
+int recurse(int depth) {
+  if (depth == 0) throw std::runtime_error("at the bottom");
+  return recurse(depth - 1) + 1;
+}
 pid_t own_pid() { return getpid(); }
 
 template <class E, class T>
@@ -158,6 +192,10 @@ E expect(const Future<T>& future) {
     return error;
   }
   throw std::logic_error("it returned");
+}
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
 }
 
 struct PoolErrors : testing::Test {
@@ -230,6 +268,7 @@ TEST(PoolErrorsElsewhere, a_type_that_only_the_worker_has_registered_arrives_as_
   const auto error = expect<RemoteError>(pool.submit_named<int>("test.refuse", 5));
   EXPECT_THAT(error.type_name(), HasSubstr("Refused"));
   EXPECT_EQ(error.message(), "5 is refused");
+  EXPECT_THAT(error.backtrace(), HasSubstr("refuse"));
 }
 
 TEST(PoolErrorsAtStart, two_registered_types_of_one_name_end_the_program_naming_both_places) {
@@ -293,6 +332,73 @@ TEST_F(ConformanceErrors,
     EXPECT_EQ(std::count(errors.begin(), errors.end(), errors.back()), 1);
   }
   EXPECT_EQ(pool.submit<own_pid>().result(kPatience), worker);
+}
+
+// ---- backtraces -------------------------------------------------------------------------------
+
+TEST_F(ConformanceErrors, G02_the_outcome_says_where_an_exception_of_any_type_was_thrown) {
+  const Future<int> future = thrown("inner");
+  expect<std::range_error>(future);
+  const std::string backtrace = future.try_outcome()->backtrace;
+  const std::size_t inner = backtrace.find("inner_that_throws(");
+  const std::size_t middle = backtrace.find("middle(");
+  const std::size_t task = backtrace.find("throw_this");
+  EXPECT_EQ(lines(backtrace.substr(0, inner)), 1u) << backtrace;
+  EXPECT_LT(inner, middle) << backtrace;
+  EXPECT_LT(middle, task) << backtrace;
+  EXPECT_EQ(lines(backtrace), 3u) << backtrace;
+  EXPECT_THAT(backtrace, Not(HasSubstr("flagship::")));
+}
+
+TEST_F(ConformanceErrors, G02_a_RemoteError_has_its_backtrace_and_prints_it) {
+  const Future<int> future = thrown("unknown");
+  const auto error = expect<RemoteError>(future);
+  EXPECT_EQ(error.message(), "who am I");
+  EXPECT_THAT(error.backtrace(), HasSubstr("throw_this"));
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("Unknown: who am I\n  at "), HasSubstr("throw_this")));
+  EXPECT_EQ(future.try_outcome()->backtrace, error.backtrace());
+}
+
+TEST_F(ConformanceErrors, G02_what_a_library_throws_has_a_backtrace_too) {
+  const Future<int> future = thrown("library");
+  expect<std::invalid_argument>(future);
+  EXPECT_THAT(future.try_outcome()->backtrace,
+              AllOf(HasSubstr("libstdc++"), HasSubstr("throw_this")));
+}
+
+TEST_F(PoolErrors, a_backtrace_is_of_the_throw_and_not_of_one_after_it_or_of_throwing_again) {
+  const Future<int> first = pool.submit<rethrow_the_first>();
+  EXPECT_STREQ(expect<std::range_error>(first).what(), "the first");
+  EXPECT_THAT(first.try_outcome()->backtrace, IsEmpty()) << "only the last is remembered";
+  const Future<int> again = pool.submit<catch_and_rethrow>();
+  expect<std::range_error>(again);
+  EXPECT_THAT(again.try_outcome()->backtrace,
+              AllOf(HasSubstr("inner_that_throws("), HasSubstr("catch_and_rethrow")));
+}
+
+TEST_F(PoolErrors, a_backtrace_is_bounded) {
+  const Future<int> future = pool.submit<recurse>(5000);
+  expect<std::runtime_error>(future);
+  const std::string backtrace = future.try_outcome()->backtrace;
+  EXPECT_THAT(backtrace, HasSubstr("recurse"));
+  EXPECT_LE(lines(backtrace), 33u);
+  EXPECT_LE(backtrace.size(), 8u * 1024);
+}
+
+TEST_F(PoolErrors, items_of_a_map_have_backtraces) {
+  auto results = pool.map<throw_this>(std::vector<std::string>{"unknown"});
+  try {
+    *results.begin();
+    FAIL();
+  } catch (const RemoteError& error) {
+    EXPECT_THAT(error.backtrace(), AllOf(HasSubstr("throw_this"), Not(HasSubstr("flagship::"))));
+  }
+}
+
+TEST_F(PoolErrors, a_call_that_returned_has_no_backtrace_whatever_it_caught) {
+  const Future<int> future = thrown("none");
+  future.result(kPatience);
+  EXPECT_THAT(future.try_outcome()->backtrace, IsEmpty());
 }
 
 }  // namespace

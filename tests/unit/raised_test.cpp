@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <any>
 #include <filesystem>
@@ -18,12 +19,15 @@
 #include <typeinfo>
 #include <variant>
 
+#include "common/throw_trace.hpp"
 #include "flagship/error.hpp"
 
 namespace flagship::wire {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 template <class E>
 std::exception_ptr sent(E&& error) {
@@ -177,6 +181,55 @@ TEST(Raised, a_code_of_no_category_gives_RemoteError) {
 TEST(Raised, bytes_that_are_no_exception_give_SerializationError) {
   EXPECT_THROW(std::rethrow_exception(unpack_exception("\xff\xff\xff")), SerializationError);
   EXPECT_THROW(std::rethrow_exception(unpack_exception("")), RemoteError);
+}
+
+// ---- where it was thrown ------------------------------------------------------------------------
+
+[[gnu::noinline]] void throw_here() { throw Own("thrown here"); }
+[[gnu::noinline]] std::exception_ptr caught_here() {
+  try {
+    throw_here();
+  } catch (...) {
+  }
+  try {
+    throw_here();
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
+TEST(ThrowTrace, says_where_the_last_exception_was_thrown_while_it_lives) {
+  EXPECT_EQ(detail::backtrace_of(caught_here()), "");
+  std::exception_ptr error;
+  {
+    detail::ThrowTrace trace("task");
+    error = caught_here();
+    const std::string text = detail::backtrace_of(error);
+    EXPECT_THAT(text, AllOf(HasSubstr("throw_here("), HasSubstr("caught_here("), HasSubstr("+0x")));
+    EXPECT_THAT(text, Not(HasSubstr("main")));
+    EXPECT_EQ(unpack_raised(pack_exception(error)).backtrace, text);
+    EXPECT_EQ(detail::backtrace_of(std::make_exception_ptr(Own("not thrown"))), "");
+  }
+  EXPECT_EQ(detail::backtrace_of(error), "");
+}
+
+TEST(ThrowTrace, is_the_innermost_and_then_the_outer_again) {
+  detail::ThrowTrace outer("outer");
+  const auto error = caught_here();
+  {
+    detail::ThrowTrace inner("inner");
+    EXPECT_EQ(detail::backtrace_of(error), "");
+  }
+  EXPECT_THAT(detail::backtrace_of(error), HasSubstr("throw_here("));
+}
+
+TEST(ThrowTrace, remembering_allocates_nothing) {
+  detail::ThrowTrace trace("task");
+  const int object = 0;
+  const std::size_t before = mallinfo2().uordblks;
+  trace.remember(&object, typeid(int), __builtin_return_address(0));
+  EXPECT_EQ(mallinfo2().uordblks, before);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "common/throw_trace.hpp"
 #include "common/wire/raised.hpp"
 #include "flagship/task.hpp"
 
@@ -95,6 +96,7 @@ class CallRunner {
     if (task == nullptr) return wire::CallEnding::unknown_function;
     Reader in(call.payload);
     Writer out(result_);
+    detail::ThrowTrace trace(task->name);  // until what was thrown is packed
     try {
       task->invoke(in, out);
       return wire::CallEnding::returned;

@@ -164,6 +164,8 @@ constexpr void expect_to_travel() {
 /// compile, in one sentence.
 template <class T>
 struct serializer {
+  using general = T;  // a specialisation is told apart by not having it
+
   static void write(Writer& out, const T& value) {
     detail::expect_to_travel<T>();
     if constexpr (detail::plain<T>) {

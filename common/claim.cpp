@@ -9,9 +9,17 @@
 
 namespace flagship {
 
+namespace {
+
+std::size_t bytes_of(std::size_t places) {
+  return places * sizeof(ClaimPlace) + wire::Outbox::kBytes;
+}
+
+}  // namespace
+
 ClaimPage ClaimPage::create(std::size_t places) {
   UniqueFd fd(memfd_create("flagship-claims", MFD_CLOEXEC));
-  if (!fd || ftruncate(fd.get(), static_cast<off_t>(places * sizeof(ClaimPlace))) != 0)
+  if (!fd || ftruncate(fd.get(), static_cast<off_t>(bytes_of(places))) != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make the claim page of a worker");
   ClaimPage page = map(fd.get(), places);
@@ -20,8 +28,7 @@ ClaimPage ClaimPage::create(std::size_t places) {
 }
 
 ClaimPage ClaimPage::map(int fd, std::size_t places) {
-  void* const at =
-      mmap(nullptr, places * sizeof(ClaimPlace), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* const at = mmap(nullptr, bytes_of(places), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (at == MAP_FAILED)
     throw std::system_error(errno, std::generic_category(),
                             "cannot map the claim page of a worker");
@@ -44,7 +51,7 @@ ClaimPage& ClaimPage::operator=(ClaimPage&& other) noexcept {
 }
 
 ClaimPage::~ClaimPage() {
-  if (places_ != nullptr) munmap(places_, size_ * sizeof(ClaimPlace));
+  if (places_ != nullptr) munmap(places_, bytes_of(size_));
 }
 
 }  // namespace flagship

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "common/os/unique_fd.hpp"
+#include "common/wire/outbox.hpp"
 
 namespace flagship {
 
@@ -66,7 +67,8 @@ class ClaimPlace {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 };
 
-/// The mapping of one worker's places; unmapped at destruction. Zeroed when made.
+/// The mapping of one worker's places, and of its outbox behind them; unmapped at destruction.
+/// Zeroed when made.
 class ClaimPage {
  public:
   ClaimPage() = default;
@@ -80,6 +82,9 @@ class ClaimPage {
 
   ClaimPlace& operator[](std::size_t place) const { return places_[place]; }
   std::size_t size() const { return size_; }
+  wire::Outbox outbox() const {
+    return wire::Outbox(reinterpret_cast<std::byte*>(places_ + size_));
+  }
   /// The memfd, while kept open by its creator.
   int fd() const { return fd_.get(); }
   void close_fd() { fd_.reset(); }

@@ -13,6 +13,14 @@ std::string signal_text(int signal) {
   return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
 }
 
+/// Each line in a line of its own after what is there already.
+std::string indented(const std::string& lines) {
+  std::string text;
+  if (!lines.empty()) text = "\n  at ";
+  for (const char c : lines) text += c == '\n' ? "\n  at " : std::string(1, c);
+  return text;
+}
+
 std::string sentence(const Death& death) {
   std::string text = "worker process " + std::to_string(death.pid);
   if (!death.host.empty()) text += " on " + death.host;
@@ -54,9 +62,11 @@ const char* to_string(Ending ending) {
   return "unknown";
 }
 
-RemoteError::RemoteError(std::string type_name, const std::string& what, std::string backtrace)
-    : Error(type_name + ": " + what),
-      details_(std::make_shared<Details>(Details{std::move(type_name), std::move(backtrace)})) {}
+RemoteError::RemoteError(std::string type_name, const std::string& message, std::string backtrace)
+    : Error(type_name + ": " + message + indented(backtrace)),
+      details_(
+          std::make_shared<Details>(Details{std::move(type_name), message, std::move(backtrace)})) {
+}
 
 std::string describe(const Death& death) {
   if (death.signal != 0) return "was killed by " + signal_text(death.signal);

@@ -18,6 +18,8 @@ std::string demangle(const char* mangled) {
   // The library's own spelling of a user's std::string helps nobody.
   for (std::size_t at; (at = name.find("std::__cxx11::")) != std::string::npos;)
     name.erase(at + 5, 9);
+  constexpr std::string_view kAbi = "[abi:cxx11]";
+  for (std::size_t at; (at = name.find(kAbi)) != std::string::npos;) name.erase(at, kAbi.size());
   constexpr std::string_view kString =
       "std::basic_string<char, std::char_traits<char>, std::allocator<char> >";
   for (std::size_t at; (at = name.find(kString)) != std::string::npos;)

@@ -80,11 +80,13 @@ std::size_t UpWriter::batched() const {
 }
 std::size_t UpWriter::batched_bytes() const { return impl_->bytes; }
 
-Frames UpWriter::take_results(std::chrono::nanoseconds busy, std::uint64_t rss) {
+Frames UpWriter::take_results(std::chrono::nanoseconds busy, std::uint64_t rss,
+                              std::uint64_t kept) {
   v1::Results& results = *impl_->message.mutable_results();
   if (impl_->all_returned) results.clear_endings();
   results.set_busy_ns(static_cast<std::uint64_t>(busy.count()));
   results.set_rss(rss);
+  results.set_kept(kept);
   Frames frames = with_payloads(impl_->message.SerializeAsString(), impl_->payloads);
   impl_->bytes = 0;
   impl_->all_returned = true;
@@ -167,6 +169,8 @@ std::chrono::nanoseconds UpReader::busy() const {
 }
 
 std::uint64_t UpReader::rss() const { return impl_->message.results().rss(); }
+
+std::uint64_t UpReader::kept() const { return impl_->message.results().kept(); }
 
 bool UpReader::all_returned() const { return impl_->message.results().endings_size() == 0; }
 

@@ -62,8 +62,8 @@ class UpWriter {
   void add(std::uint64_t ticket, CallEnding ending, std::string& payload, const Usage* usage);
   std::size_t batched() const;
   std::size_t batched_bytes() const;
-  /// `rss`: what the worker has resident, in bytes; 0: not asked for.
-  Frames take_results(std::chrono::nanoseconds busy, std::uint64_t rss = 0);
+  /// `rss`: what the worker has resident, in bytes; 0: not asked for. `kept`: the outbox's end.
+  Frames take_results(std::chrono::nanoseconds busy, std::uint64_t rss = 0, std::uint64_t kept = 0);
 
  private:
   struct Impl;
@@ -85,6 +85,7 @@ class UpReader {
   std::span<const std::uint64_t> tickets() const;  // of results and began
   std::chrono::nanoseconds busy() const;
   std::uint64_t rss() const;
+  std::uint64_t kept() const;
   bool all_returned() const;
   CallEnding ending(std::size_t i) const;
   /// The results one after another, in order; nothing when there are no more.

@@ -62,6 +62,7 @@ std::optional<Outcome> outcome_of(const StateBase& state) {
     outcome.host = facts.place->host;
     outcome.pid = facts.place->pid;
     outcome.worker = facts.place->worker;
+    outcome.backtrace = facts.place->backtrace;
   }
   outcome.attempt = facts.attempt;
   outcome.queued = facts.queued;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The README's program, and a map.
+// The README's program.
+
 #include <flagship/flagship.hpp>
 #include <iostream>
 #include <ranges>
@@ -10,10 +11,8 @@ int square(int x) { return x * x; }
 int main(int argc, char** argv) {
   flagship::init(argc, argv);  // a worker is this same program, run again
   flagship::ProcessPoolExecutor pool({.max_workers = 4});
-
   std::vector<flagship::Future<int>> squares;
   for (int i = 0; i < 100; ++i) squares.push_back(pool.submit<square>(i));
   for (auto& done : flagship::as_completed(squares)) std::cout << done.result() << ' ';
-
-  for (int y : pool.map<square>(std::views::iota(0, 100))) std::cout << y << ' ';  // input order
+  for (int y : pool.map<square>(std::views::iota(0, 100))) std::cout << y << ' ';  // in order
 }

@@ -73,7 +73,7 @@ void World::run() {
   if (settings_.eager) tell(core::Tick{}, "begin");
   for (std::uint32_t step = 0; step < weather_.steps; ++step) something_happens();
   friendly_ = true;
-  const std::uint64_t most = 10'000 + 100 * serials_;
+  const std::uint64_t most = 20'000 + 400 * serials_;
   for (std::uint64_t step = 0; !scheduler_.finished(); ++step) {
     check(step < most, "the pool goes on for ever");
     if (live_tasks_ == 0 && !stopping_) shut_down(false);
@@ -332,6 +332,8 @@ void World::finish_one(Process& process) {
   process.unsent.how.push_back(happens(weather_.raises) ? How::raised
                                : happens(20)            ? How::failed
                                                         : How::returned);
+  if (!happens(50))
+    process.outbox.emplace(call.ticket, process.unsent.how.back());  // else too large
   if (happens(50))
     process.usual_call = std::array<core::Duration, 4>{1us, 300us, 10ms, 1s}[below(4)];
   process.unsent.busy += process.usual_call;
@@ -348,7 +350,10 @@ void World::flush(Process& process) {
 void World::deliver(Process& process) {
   Message message = std::move(process.in_flight.front());
   process.in_flight.pop_front();
-  for (const Ticket ticket : message.tickets) process.outstanding.erase(ticket);
+  for (const Ticket ticket : message.tickets) {
+    process.outstanding.erase(ticket);
+    process.outbox.erase(ticket);
+  }
   process.known_big = process.known_big || message.rss > settings_.max_worker_rss;
   tell(core::ResultsArrived{process.ref, message.tickets, message.how, message.busy, message.rss},
        std::to_string(message.tickets.size()) + " results of worker " + text_of(process.ref));
@@ -376,6 +381,8 @@ void World::die(Process& process) {
 }
 
 void World::tell_death(Process& process) {
+  harvest(process.ref);
+  tell(core::Tick{}, "what worker " + text_of(process.ref) + " had finished is taken");
   std::vector<Ticket> begun;
   for (const auto& [ticket, place] : process.outstanding) {
     const Task& task = tasks_[core::task_of(ticket)];
@@ -430,6 +437,7 @@ void World::tell(const core::Event& event, const std::string& what) {
     scheduler_.handle(next, now_, more);
     carry_out(next, more);
   }
+  harvested_.clear();
   check_totals();
 }
 
@@ -457,6 +465,7 @@ void World::carry_out(const core::Event& event, const core::Commands& commands) 
     take_backs_.push_back(command);
   }
   for (const Ref worker : commands.looks) look(worker);
+  for (const Ref worker : commands.harvests) harvest(worker);
   for (const core::StopTask& command : commands.stops) stop(command);
   for (const Ref worker : commands.kills) kill(worker);
   for (const core::DrainWorker& command : commands.drains) drain(command.worker);
@@ -585,6 +594,20 @@ void World::look(Ref ref) {
     if (process.places.at(call.place).second == Page::running)
       seen.running.push_back({call.ticket, call.began});
   follow_ups_.push_back(std::move(seen));
+}
+
+// All that it finished and that has not arrived; the messages with it may come yet.
+void World::harvest(Ref ref) {
+  Process& process = process_of(ref, "harvest");
+  if (process.outbox.empty()) return;
+  Message& all = harvested_.emplace_back();
+  for (const auto& [ticket, how] : std::exchange(process.outbox, {})) {
+    process.outstanding.erase(ticket);
+    all.tickets.push_back(ticket);
+    all.how.push_back(how);
+  }
+  follow_ups_.push_back(
+      core::ResultsArrived{ref, harvested_.back().tickets, harvested_.back().how, 1us});
 }
 
 void World::stop(const core::StopTask& command) {

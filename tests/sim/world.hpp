@@ -76,6 +76,7 @@ class World {
     std::vector<Call> running;
     Message unsent;
     std::deque<Message> in_flight;
+    std::map<core::Ticket, core::How> outbox;                        // finished, not delivered
     std::map<std::uint32_t, std::pair<std::uint32_t, Page>> places;  // stamp and state
     std::map<core::Ticket, std::uint32_t> outstanding;  // and places: no result delivered
     core::Duration usual_call{};
@@ -126,6 +127,7 @@ class World {
   void assign(const core::Assign& command, const core::Commands& commands);
   void drain(Ref worker);
   void look(Ref worker);
+  void harvest(Ref worker);
   void stop(const core::StopTask& command);
   void kill(Ref worker);
   bool move(const Task& task, Page from, Page to);
@@ -168,6 +170,7 @@ class World {
   std::deque<core::TaskStopped> interrupts_;                    // likewise
   std::deque<std::pair<Ref, Message>> old_messages_;
   std::deque<core::Event> follow_ups_;  // what carrying out a command brought
+  std::deque<Message> harvested_;       // what they point to
   bool stopping_ = false;
   bool cancelling_ = false;
   bool terminating_ = false;

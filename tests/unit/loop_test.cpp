@@ -120,7 +120,17 @@ struct LoopTest : testing::Test {
       Writer(payload).put(100 + static_cast<int>(i));
       writer.add(call(i).ticket, wire::CallEnding::returned, payload, nullptr);
     }
-    return writer.take_results(busy);
+    return writer.take_results(busy, 0, outbox().end());
+  }
+  wire::Outbox outbox() { return fleet->pages.at(0).outbox(); }
+  /// What a worker does with a result before it is sent.
+  void keep_result(std::size_t i) {
+    std::string payload;
+    Writer(payload).put(100 + static_cast<int>(i));
+    wire::CallResult result;
+    result.ticket = call(i).ticket;
+    result.payload = payload;
+    EXPECT_TRUE(outbox().keep(result, 1us));
   }
   wire::Frames ending(Ref ref, std::size_t i, wire::CallEnding how) {
     wire::UpWriter writer({ref.id, ref.incarnation});
@@ -199,6 +209,43 @@ TEST_F(LoopTest, results_that_come_a_little_after_the_death_count) {
   play(with_held(1) + Steps{[&](Happenings& out) { begin(1), finish(1), gone(out, kFirst); },
                             [&](Happenings& out) { say(out, kFirst, results(kFirst, {1})); },
                             [](Happenings&) {}});
+  EXPECT_EQ(futures[1].result(0s), 101);
+}
+
+TEST_F(LoopTest, results_that_a_dead_worker_had_not_sent_are_taken_out_of_its_outbox) {
+  play(with_held(2) + Steps{[&](Happenings& out) {
+                              begin(1), keep_result(1), finish(1);
+                              begin(2);
+                              gone(out, kFirst);
+                            },
+                            [](Happenings&) {}});
+  EXPECT_EQ(futures[1].result(0s), 101);
+  EXPECT_TRUE(ended_with<WorkerDied>(futures[2])) << "it ran when the worker died";
+}
+
+TEST_F(LoopTest, results_of_a_worker_that_is_busy_with_the_next_call_are_taken_out_of_its_outbox) {
+  settings.scheduler.harvest_after = 1us;
+  play(with_held(2) + Steps{[&](Happenings&) {
+                              begin(1), keep_result(1), finish(1);
+                              begin(2);
+                              std::this_thread::sleep_for(1ms);
+                            },
+                            [&](Happenings& out) {
+                              EXPECT_EQ(futures[1].result(0s), 101);
+                              EXPECT_EQ(futures[2].state(), State::running);
+                              finish(2);
+                              say(out, kFirst, results(kFirst, {1, 2}));
+                            },
+                            [](Happenings&) {}});
+  EXPECT_EQ(futures[2].result(0s), 102);
+}
+
+TEST_F(LoopTest, what_has_arrived_by_message_is_not_taken_again) {
+  play(with_held(1) + Steps{[&](Happenings& out) {
+                              begin(1), keep_result(1), finish(1);
+                              say(out, kFirst, results(kFirst, {1}));
+                            },
+                            [&](Happenings&) { EXPECT_TRUE(outbox().empty()); }});
   EXPECT_EQ(futures[1].result(0s), 101);
 }
 

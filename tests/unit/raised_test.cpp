@@ -3,24 +3,31 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <any>
 #include <filesystem>
 #include <functional>
+#include <future>
+#include <ios>
 #include <memory>
 #include <new>
 #include <optional>
+#include <regex>
 #include <stdexcept>
 #include <system_error>
 #include <typeinfo>
 #include <variant>
 
+#include "common/throw_trace.hpp"
 #include "flagship/error.hpp"
 
 namespace flagship::wire {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 template <class E>
 std::exception_ptr sent(E&& error) {
@@ -72,14 +79,58 @@ TEST(Raised, flagships_own_errors_keep_their_type) {
   expect_same(BrokenProcessPool("message"));
 }
 
-TEST(Raised, a_system_error_keeps_its_code) {
-  const std::system_error error(ENOENT, std::generic_category(), "opening it");
+template <class E>
+void expect_same_code(const E& error) {
+  expect_same(error);
   try {
     std::rethrow_exception(sent(error));
-  } catch (const std::system_error& arrived) {
+  } catch (const E& arrived) {
     EXPECT_EQ(arrived.code(), error.code());
-    EXPECT_STREQ(arrived.what(), error.what());
   }
+}
+
+TEST(Raised, exceptions_with_a_code_keep_it_and_its_category) {
+  expect_same_code(std::system_error(ENOENT, std::generic_category(), "opening it"));
+  expect_same_code(std::system_error(ENOENT, std::system_category(), "opening: it"));
+  expect_same_code(std::system_error(ENOENT, std::system_category()));
+  expect_same_code(std::system_error(ENOENT, std::system_category(), ""));
+  expect_same_code(std::system_error(std::make_error_code(std::io_errc::stream), "reading"));
+  expect_same_code(std::system_error(std::make_error_code(std::future_errc::no_state), "asking"));
+  expect_same_code(std::ios_base::failure("reading"));
+  expect_same_code(std::future_error(std::future_errc::promise_already_satisfied));
+  expect_same_code(std::regex_error(std::regex_constants::error_brack));
+}
+
+TEST(Raised, a_filesystem_error_keeps_its_paths) {
+  using std::filesystem::filesystem_error;
+  const auto code = std::make_error_code(std::errc::permission_denied);
+  for (const filesystem_error& error :
+       {filesystem_error("cannot copy", "/from", "/to", code),
+        filesystem_error("cannot stat", "/from", code), filesystem_error("cannot", code)}) {
+    expect_same_code(error);
+    try {
+      std::rethrow_exception(sent(error));
+    } catch (const filesystem_error& arrived) {
+      EXPECT_EQ(arrived.path1(), error.path1());
+      EXPECT_EQ(arrived.path2(), error.path2());
+    }
+  }
+}
+
+TEST(Raised, a_code_of_the_programs_own_category_arrives_as_RemoteError) {
+  struct Category : std::error_category {
+    const char* name() const noexcept override { return "own"; }
+    std::string message(int) const override { return "own message"; }
+  };
+  static const Category category;
+  try {
+    std::rethrow_exception(sent(std::system_error(1, category, "doing it")));
+  } catch (const RemoteError& remote) {
+    EXPECT_EQ(remote.type_name(), "std::system_error");
+    EXPECT_EQ(remote.message(), "doing it: own message");
+    return;
+  }
+  FAIL();
 }
 
 struct Own : std::runtime_error {
@@ -111,9 +162,74 @@ TEST(Raised, a_RemoteError_passes_through_a_second_pool_unchanged) {
   }
 }
 
+TEST(Raised, a_code_of_no_category_gives_RemoteError) {
+  std::string packed =
+      pack_exception(std::make_exception_ptr(std::system_error(1, std::generic_category())));
+  const std::string value("\x00\x01\x00\x00\x00\x00", 6);  // category, code, no text
+  ASSERT_NE(packed.find(value), std::string::npos);
+  packed[packed.find(value)] = '\x09';
+  try {
+    std::rethrow_exception(unpack_exception(packed));
+  } catch (const RemoteError& remote) {
+    EXPECT_EQ(remote.type_name(), "std::system_error");
+    EXPECT_THAT(remote.message(), HasSubstr("could not be made again"));
+    return;
+  }
+  FAIL();
+}
+
 TEST(Raised, bytes_that_are_no_exception_give_SerializationError) {
   EXPECT_THROW(std::rethrow_exception(unpack_exception("\xff\xff\xff")), SerializationError);
   EXPECT_THROW(std::rethrow_exception(unpack_exception("")), RemoteError);
+}
+
+// ---- where it was thrown ------------------------------------------------------------------------
+
+[[gnu::noinline]] void throw_here() { throw Own("thrown here"); }
+[[gnu::noinline]] std::exception_ptr caught_here() {
+  try {
+    throw_here();
+  } catch (...) {
+  }
+  try {
+    throw_here();
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
+TEST(ThrowTrace, says_where_the_last_exception_was_thrown_while_it_lives) {
+  EXPECT_EQ(detail::backtrace_of(caught_here()), "");
+  std::exception_ptr error;
+  {
+    detail::ThrowTrace trace("task");
+    error = caught_here();
+    const std::string text = detail::backtrace_of(error);
+    EXPECT_THAT(text, AllOf(HasSubstr("throw_here("), HasSubstr("caught_here("), HasSubstr("+0x")));
+    EXPECT_THAT(text, Not(HasSubstr("main")));
+    EXPECT_EQ(unpack_raised(pack_exception(error)).backtrace, text);
+    EXPECT_EQ(detail::backtrace_of(std::make_exception_ptr(Own("not thrown"))), "");
+  }
+  EXPECT_EQ(detail::backtrace_of(error), "");
+}
+
+TEST(ThrowTrace, is_the_innermost_and_then_the_outer_again) {
+  detail::ThrowTrace outer("outer");
+  const auto error = caught_here();
+  {
+    detail::ThrowTrace inner("inner");
+    EXPECT_EQ(detail::backtrace_of(error), "");
+  }
+  EXPECT_THAT(detail::backtrace_of(error), HasSubstr("throw_here("));
+}
+
+TEST(ThrowTrace, remembering_allocates_nothing) {
+  detail::ThrowTrace trace("task");
+  const int object = 0;
+  const std::size_t before = mallinfo2().uordblks;
+  trace.remember(&object, typeid(int), __builtin_return_address(0));
+  EXPECT_EQ(mallinfo2().uordblks, before);
 }
 
 }  // namespace

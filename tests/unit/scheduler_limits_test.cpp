@@ -84,7 +84,8 @@ TEST(TimeLimits, tasks_without_one_are_not_looked_at) {
   Play play({.max_workers = 1});
   play.warm_up(1, Play::kShort);
   play.submit(5);
-  EXPECT_EQ(play.scheduler.next_tick(), std::nullopt);
+  play.now += 1h;
+  EXPECT_THAT(play.tick().looks, IsEmpty());
 }
 
 TEST(Stopped, the_worker_gets_nothing_more_and_what_it_held_moves) {
@@ -147,6 +148,37 @@ TEST(Recycling, a_worker_that_is_too_big_gives_back_what_it_has_not_begun_and_le
   EXPECT_THAT(play.out.drains, IsEmpty()) << "it may be running one of them";
   EXPECT_THAT(play.take_back(worker, {given[1], given[2]}).drains, SizeIs(1));
   EXPECT_THAT(play.out.assigns, IsEmpty());
+}
+
+TEST(Harvest, the_outbox_of_a_worker_that_has_been_silent_is_looked_into_now_and_then) {
+  Play play({.max_workers = 1});
+  const WorkerRef worker = play.warm_up(1, Play::kShort).at(0);
+  play.submit(3);
+  EXPECT_EQ(play.scheduler.next_tick(), play.now + 10ms);
+  play.now += 10ms;
+  EXPECT_THAT(play.tick().harvests, ElementsAre(worker));
+  EXPECT_EQ(play.scheduler.next_tick(), play.now + 10ms);
+  play.now += 10ms;
+  EXPECT_THAT(play.tick().harvests, ElementsAre(worker));
+  EXPECT_EQ(play.scheduler.next_tick(), play.now + 20ms) << "after as long again";
+}
+
+TEST(Harvest, a_worker_that_spoke_lately_is_left_in_peace) {
+  Play play({.max_workers = 1});
+  const WorkerRef worker = play.warm_up(1, Play::kShort).at(0);
+  const std::vector<Ticket> given = (play.submit(4), play.tickets());
+  play.now += 6ms;
+  play.results(worker, {given[0]});
+  play.now += 4ms;
+  EXPECT_THAT(play.tick().harvests, IsEmpty());
+  EXPECT_EQ(play.scheduler.next_tick(), play.now + 6ms);
+}
+
+TEST(Harvest, a_worker_that_holds_one_call_keeps_nothing_back) {
+  Play play({.max_workers = 1});
+  play.warm_up(1, Play::kShort);
+  play.submit(1);
+  EXPECT_EQ(play.scheduler.next_tick(), std::nullopt);
 }
 
 TEST(IdleTimeout, a_worker_that_had_nothing_for_so_long_leaves) {

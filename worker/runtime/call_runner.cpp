@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <exception>
 
-#include "common/type_name.hpp"
+#include "common/throw_trace.hpp"
 #include "common/wire/raised.hpp"
 #include "flagship/task.hpp"
 #include "flagship/task_context.hpp"
@@ -64,19 +64,9 @@ class CallRunner {
     if (ending == wire::CallEnding::returned) return true;
     const std::string why = ending == wire::CallEnding::unknown_function
                                 ? "it is not in the worker's executable"
-                                : "it threw " + describe_packed(result_);
+                                : "it threw " + wire::describe_packed(result_);
     session_.say_bye("the initializer failed: " + why);
     return false;
-  }
-
-  static std::string describe_packed(const std::string& packed) {
-    try {
-      std::rethrow_exception(wire::unpack_exception(packed));
-    } catch (const RemoteError& error) {
-      return error.what();  // begins with the type
-    } catch (const std::exception& error) {
-      return detail::current_exception_type_name() + ": " + error.what();
-    }
   }
 
   void run_message() {
@@ -114,6 +104,7 @@ class CallRunner {
     if (task == nullptr) return wire::CallEnding::unknown_function;
     Reader in(call.payload);
     Writer out(result_);
+    detail::ThrowTrace trace(task->name);  // until what was thrown is packed
     try {
       task->invoke(in, out);
       return wire::CallEnding::returned;

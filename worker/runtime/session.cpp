@@ -3,8 +3,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "common/build_id.hpp"
@@ -18,6 +20,8 @@ namespace {
 constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr int kByeLingerMs = 1000;
 constexpr std::chrono::microseconds kWorthWeighing{100};
+constexpr std::chrono::microseconds kFirstNap{20};
+constexpr std::chrono::microseconds kLongestNap{1000};
 constexpr std::uint32_t kMostUnweighed = 64;
 
 std::uint32_t stamp_of(const wire::AssignedCall& call) {
@@ -103,6 +107,9 @@ std::optional<wire::AssignedCall> Session::take_initializer() {
 }
 
 bool Session::begin(const wire::AssignedCall& call, Clock::time_point now) {
+  if (must_arrive_ > 0)
+    wait_for_supervisor([this] { return claims_.outbox().has_arrived(must_arrive_); });
+  must_arrive_ = 0;
   ClaimPlace& place = claims_[call.place];
   if (too_big_) place.recall(stamp_of(call));
   if (!place.begin(stamp_of(call), now)) {
@@ -121,7 +128,6 @@ void Session::give_back(const wire::AssignedCall& call) {
 
 bool Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, std::string& payload,
                      std::chrono::nanoseconds wall, const wire::Usage* usage) {
-  if (!claims_[call.place].finish(stamp_of(call))) return false;
   if (payload.size() > request_.max_message_bytes) {
     const SerializationError error(std::to_string(payload.size()) +
                                    " bytes are more than max_message_bytes, " +
@@ -130,12 +136,42 @@ bool Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, st
     ending = wire::CallEnding::bad_result;
   }
   const bool large = payload.size() >= wire::kOwnFrameBytes;
+  keep(call, ending, payload, wall, usage);
+  if (!claims_[call.place].finish(stamp_of(call))) return false;
   writer_.add(call.ticket, ending, payload, usage);
   busy_ += wall;
   if (!oldest_unsent_) oldest_unsent_ = Clock::now();
   if (welcome_.max_rss > 0) weigh(wall);
-  if (large || too_big_ || writer_.batched_bytes() >= kBatchBytes) flush();
+  if (large || too_big_ || wall >= welcome_.flush_after || writer_.batched_bytes() >= kBatchBytes)
+    flush();
   return true;
+}
+
+// The death of this worker in the next call must not cost this one. A runner that overlaps calls
+// does not wait: its calls are to be tried again anyway.
+void Session::keep(const wire::AssignedCall& call, wire::CallEnding ending,
+                   const std::string& payload, std::chrono::nanoseconds wall,
+                   const wire::Usage* usage) {
+  wire::CallResult result;
+  result.ticket = call.ticket;
+  result.ending = ending;
+  result.payload = payload;
+  if (usage != nullptr) result.usage = *usage;
+  wire::Outbox outbox = claims_.outbox();
+  const bool large = payload.size() >= wire::kOwnFrameBytes;
+  const auto kept = [&] { return large ? outbox.skip() : outbox.keep(result, wall); };
+  if (!kept() && welcome_.concurrency == 1) {
+    flush();
+    wait_for_supervisor(kept);
+  }
+  if (large && welcome_.concurrency == 1) must_arrive_ = outbox.end();
+}
+
+// It looks here often, since its work depends on it; should it be gone, so is this process.
+template <class Condition>
+void Session::wait_for_supervisor(Condition condition) {
+  for (auto nap = kFirstNap; !condition(); nap = std::min(2 * nap, kLongestNap))
+    std::this_thread::sleep_for(nap);
 }
 
 // Reading it costs more than a short call, which cannot take much.
@@ -158,7 +194,7 @@ void Session::flush_if_due(Clock::time_point now, std::size_t enough) {
 void Session::flush() {
   oldest_unsent_.reset();
   if (writer_.batched() == 0) return;
-  send(writer_.take_results(std::exchange(busy_, {}), rss_));
+  send(writer_.take_results(std::exchange(busy_, {}), rss_, claims_.outbox().end()));
 }
 
 void Session::say_bye(const std::string& reason) {

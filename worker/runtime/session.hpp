@@ -65,6 +65,10 @@ class Session {
   void send(wire::Frames&& message);
   void give_back(const wire::AssignedCall& call);
   void weigh(std::chrono::nanoseconds wall);
+  void keep(const wire::AssignedCall& call, wire::CallEnding ending, const std::string& payload,
+            std::chrono::nanoseconds wall, const wire::Usage* usage);
+  template <class Condition>
+  void wait_for_supervisor(Condition condition);
 
   const SpawnRequest request_;
   ClaimPage claims_;
@@ -80,6 +84,7 @@ class Session {
   std::uint64_t rss_ = 0;        // when it was last weighed; 0: never
   std::uint32_t unweighed_ = 0;  // short calls since then
   bool too_big_ = false;
+  std::uint64_t must_arrive_ = 0;  // of the outbox, before another call begins
   bool initializer_due_ = false;
   bool draining_ = false;
 };

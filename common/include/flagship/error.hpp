@@ -73,18 +73,22 @@ class SerializationError : public Error {
 };
 
 /// The task threw something that is neither a standard exception nor registered with
-/// FLAGSHIP_EXCEPTION.
+/// FLAGSHIP_EXCEPTION, or that could not be made again. `what()` says all three of what follows.
 class RemoteError : public Error {
  public:
-  RemoteError(std::string type_name, const std::string& what, std::string backtrace = {});
+  RemoteError(std::string type_name, const std::string& message, std::string backtrace = {});
   /// The thrown type's name, demangled.
   const std::string& type_name() const noexcept { return details_->type_name; }
-  /// Where it was thrown, one frame a line; empty when unknown.
+  /// What its `what()` was; the text or number itself when that was thrown.
+  const std::string& message() const noexcept { return details_->message; }
+  /// Where it was thrown, one function a line, innermost first: "function(arguments)
+  /// (program+0xoffset)", or what is known of that; empty when nothing is.
   const std::string& backtrace() const noexcept { return details_->backtrace; }
 
  private:
   struct Details {
     std::string type_name;
+    std::string message;
     std::string backtrace;
   };
   std::shared_ptr<const Details> details_;

@@ -32,6 +32,9 @@ struct Outcome {
   duration user{};
   duration system{};
   std::size_t peak_rss = 0;  // bytes
+  /// Where the task threw in a worker, as RemoteError::backtrace has it: for exceptions of every
+  /// type.
+  std::string backtrace{};
 };
 
 const char* to_string(State state);

@@ -17,6 +17,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -140,8 +141,22 @@ inline constexpr bool is_duration = false;
 template <class R, class P>
 inline constexpr bool is_duration<std::chrono::duration<R, P>> = true;
 
-template <class>
+template <class...>
 inline constexpr bool never = false;
+
+template <class T>
+concept travels_as_it_is = plain<T> || protobuf_message<T> || std::is_same_v<T, std::string> ||
+    is_a<T, std::vector> || is_std_array<T> || map_like<T> || set_like<T> || is_a<T, std::pair> ||
+    is_a<T, std::tuple> || is_a<T, std::optional> || is_a<T, std::variant> ||
+    std::is_same_v<T, std::monostate> || is_duration<T> || tieable<T>;
+
+/// Says so once for each type, be it read or written.
+template <class T>
+constexpr void expect_to_travel() {
+  static_assert(travels_as_it_is<T>,
+                "flagship: this type cannot travel between processes; specialise "
+                "flagship::serializer<T> for it");
+}
 
 }  // namespace detail
 
@@ -149,7 +164,10 @@ inline constexpr bool never = false;
 /// compile, in one sentence.
 template <class T>
 struct serializer {
+  using general = T;  // a specialisation is told apart by not having it
+
   static void write(Writer& out, const T& value) {
+    detail::expect_to_travel<T>();
     if constexpr (detail::plain<T>) {
       out.raw(&value, sizeof value);
     } else if constexpr (detail::protobuf_message<T>) {
@@ -188,14 +206,11 @@ struct serializer {
       out.put(value.count());
     } else if constexpr (detail::tieable<T>) {
       detail::tie(value, [&](const auto&... member) { (out.put(member), ...); });
-    } else {
-      static_assert(detail::never<T>,
-                    "flagship: this type cannot travel between processes; specialise "
-                    "flagship::serializer<T> for it");
     }
   }
 
   static T read(Reader& in) {
+    detail::expect_to_travel<T>();
     if constexpr (std::is_same_v<T, bool>) {
       return in.raw(1)[0] != 0;
     } else if constexpr (detail::plain<T>) {
@@ -247,9 +262,7 @@ struct serializer {
       });
       return value;
     } else {
-      static_assert(detail::never<T>,
-                    "flagship: this type cannot travel between processes; specialise "
-                    "flagship::serializer<T> for it");
+      std::abort();  // never compiled
     }
   }
 

@@ -48,24 +48,35 @@ template <class F>
 struct Signature;
 template <class R, class... A>
 struct Signature<R (*)(A...)> {
-  using Result = R;
+  using Result = std::decay_t<R>;
   using Arguments = std::tuple<std::decay_t<A>...>;
-  static constexpr std::size_t arity = sizeof...(A);
-  static_assert(((!std::is_lvalue_reference_v<A> ||
-                  std::is_const_v<std::remove_reference_t<A>>)&&...),
-                "flagship: a task cannot take a non-const reference; its argument is a copy in "
-                "another process");
+  static constexpr bool takes_copies =
+      ((!std::is_lvalue_reference_v<A> || std::is_const_v<std::remove_reference_t<A>>)&&...);
 };
 template <class R, class... A>
 struct Signature<R (*)(A...) noexcept> : Signature<R (*)(A...)> {};
+
+struct NoTask {};
+template <>
+struct Signature<NoTask> {
+  using Result = void;
+  using Arguments = std::tuple<>;
+  static constexpr bool takes_copies = true;
+};
 
 // Functions as they are; captureless lambdas by what they convert to.
 template <auto F>
 constexpr auto function_pointer() {
   if constexpr (std::is_pointer_v<decltype(F)>) {
     return F;
-  } else {
+  } else if constexpr (requires { +F; }) {
     return +F;
+  } else {
+    static_assert(
+        never<decltype(F)>,
+        "flagship: a task is a function, a static member function or a captureless lambda "
+        "whose parameters have types");
+    return NoTask{};
   }
 }
 
@@ -75,6 +86,35 @@ template <auto F>
 using result_of = typename signature_of<F>::Result;
 template <auto F>
 using arguments_of = typename signature_of<F>::Arguments;
+
+/// In functions of their own, as an assertion in a class makes clang stumble over the class, too.
+template <auto F>
+constexpr bool takes_copies() {
+  constexpr bool copies = signature_of<F>::takes_copies;
+  static_assert(copies,
+                "flagship: a task cannot take a non-const reference; its argument is a copy in "
+                "another process");
+  return copies;
+}
+
+/// Whether F can be called with copies of these; if not, one sentence says why it does not compile.
+template <auto F, class... A>
+constexpr bool takes() {
+  using Arguments = arguments_of<F>;
+  if constexpr (std::is_same_v<decltype(function_pointer<F>()), NoTask> || !takes_copies<F>()) {
+    return false;
+  } else if constexpr (sizeof...(A) != std::tuple_size_v<Arguments>) {
+    static_assert(never<Arguments>, "flagship: the function takes another number of arguments");
+    return false;
+  } else {
+    constexpr bool convert = []<std::size_t... I>(std::index_sequence<I...>) {
+      return (std::is_convertible_v<A, std::tuple_element_t<I, Arguments>> && ...);
+    }
+    (std::index_sequence_for<A...>{});
+    static_assert(convert, "flagship: an argument does not convert to the function's parameter");
+    return convert;
+  }
+}
 
 /// A part of a call's arguments; what is wrong with it is BadArguments.
 template <class T>

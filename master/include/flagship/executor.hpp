@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,10 +36,18 @@ class Submitter {
   /// served. F is a function or a captureless lambda. Throws ShutdownError and BrokenExecutor only.
   template <auto F, class... A>
   Future<detail::result_of<F>> submit(A&&... args) const {
+    if constexpr (detail::takes<F, A...>()) {
+      return submit_fitting<F>(std::forward<A>(args)...);
+    } else {
+      std::abort();  // never compiled
+    }
+  }
+
+ private:
+  template <auto F, class... A>
+  Future<detail::result_of<F>> submit_fitting(A&&... args) const {
     using R = detail::result_of<F>;
     using Arguments = detail::arguments_of<F>;
-    static_assert(sizeof...(A) == std::tuple_size_v<Arguments>,
-                  "flagship: the function takes another number of arguments");
     const std::uint64_t key = detail::task_key<F>();
     if (core_->in_process()) {
       return local<R>(detail::display_name<F>(),
@@ -50,6 +59,7 @@ class Submitter {
                      [&](Writer& out) { write<Arguments>(out, std::forward<A>(args)...); });
   }
 
+ public:
   /// The same for a task that FLAGSHIP_TASK named, in this executable or the worker's. Converts
   /// nothing: the types given are the types sent. A name that no worker knows: UnknownTask in the
   /// future.
@@ -109,10 +119,13 @@ class Submitter {
  private:
   template <auto F, class... A>
   auto map_over(const MapOptions& options, A&&... ranges) const {
-    static_assert((std::ranges::input_range<A> && ...),
-                  "flagship: map takes input ranges, and a MapOptions at the end");
-    return MapRange<F, decltype(detail::keep_range(std::forward<A>(ranges)))...>(
-        core_, options_, options, detail::keep_range(std::forward<A>(ranges))...);
+    if constexpr (!(std::ranges::input_range<A> && ...)) {
+      static_assert(detail::never<MapOptions, A...>,
+                    "flagship: map takes input ranges, and a MapOptions at the end");
+    } else if constexpr (detail::takes<F, std::ranges::range_reference_t<A>...>()) {
+      return MapRange<F, decltype(detail::keep_range(std::forward<A>(ranges)))...>(
+          core_, options_, options, detail::keep_range(std::forward<A>(ranges))...);
+    }
   }
 
   template <class Arguments, class... A>
@@ -127,8 +140,6 @@ class Submitter {
     if constexpr (std::is_same_v<To, std::remove_cvref_t<From>>) {
       out.put(static_cast<const To&>(value));
     } else {
-      static_assert(std::is_convertible_v<From&&, To>,
-                    "flagship: an argument does not convert to the function's parameter");
       out.put(static_cast<To>(std::forward<From>(value)));
     }
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "flagship/error.hpp"
+#include "flagship/exception.hpp"
 #include "flagship/executor.hpp"
 #include "flagship/future.hpp"
 #include "flagship/init.hpp"

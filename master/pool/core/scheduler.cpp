@@ -117,6 +117,7 @@ void Scheduler::on(const ResultsArrived& event, Time now, Commands& out) {
     worker->mean_ns = mean > worker->mean_ns ? mean : (worker->mean_ns + mean) / 2;
     worker->fruitful = true;
     worker->heard = now;
+    if (worker->held > 1) harvest_later(*worker, now + settings_.harvest_after);
     fruitless_ = 0;
   }
   if (settings_.max_worker_rss > 0 && event.rss > settings_.max_worker_rss && !worker->retiring &&
@@ -247,6 +248,7 @@ void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::st
   worker.mean_ns = -1;
   worker.retiring = false;
   worker.look_at.reset();
+  worker.harvest_at.reset();
   worker.life = Life::none;
   fruitless_ = fruitful ? 0 : fruitless_ + 1;
   if (fruitless_ > 0 && !terminating_) {
@@ -301,6 +303,7 @@ void Scheduler::on(const PoolBroke& event, Time, Commands& out) {
 
 void Scheduler::on(const Tick&, Time now, Commands& out) {
   look(now, out);
+  harvest(now, out);
   rebalance(now, out);
   dismiss_idle(now, out);
   proceed(now, out);
@@ -313,7 +316,7 @@ std::optional<Time> Scheduler::next_tick() const {
     for (std::uint32_t id = 0; id < workers_.size(); ++id)
       if (workers_[id].life == Life::backing_off) sooner(workers_[id].start_at);
   }
-  for (const std::optional<Time>& at : {rebalance_at_, dismiss_at_, look_at_})
+  for (const std::optional<Time>& at : {rebalance_at_, dismiss_at_, look_at_, harvest_at_})
     if (at) sooner(*at);
   return next;
 }
@@ -398,6 +401,7 @@ void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& 
   }
   worker.held += count;
   held_ += count;
+  if (worker.held > 1) harvest_later(worker, now + settings_.harvest_after);
   workers_.refresh(id);
 }
 
@@ -479,6 +483,28 @@ void Scheduler::drain_all(Commands& out) {
 void Scheduler::look_later(Worker& worker, Time at) {
   worker.look_at = std::min(worker.look_at.value_or(at), at);
   look_at_ = std::min(look_at_.value_or(at), at);
+}
+
+void Scheduler::harvest_later(Worker& worker, Time at) {
+  if (worker.harvest_at) return;
+  worker.harvest_at = at;
+  harvest_at_ = std::min(harvest_at_.value_or(at), at);
+}
+
+// A worker speaks between calls, and often enough: who is silent is in a long one, or has not
+// begun. It is looked at again after as long again.
+void Scheduler::harvest(Time now, Commands& out) {
+  if (!harvest_at_ || *harvest_at_ > now) return;
+  harvest_at_.reset();
+  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+    Worker& worker = workers_[id];
+    if (!worker.harvest_at) continue;
+    const Time due = std::max(*worker.harvest_at, worker.heard + settings_.harvest_after);
+    worker.harvest_at.reset();
+    if (worker.held < 2) continue;
+    if (due <= now) out.harvests.push_back({id, worker.incarnation});
+    harvest_later(worker, due > now ? due : now + (now - worker.heard));
+  }
 }
 
 // At those that may be running something for too long by now; the others' turn is remembered.

@@ -76,6 +76,8 @@ class Scheduler {
   void dismiss_idle(Time now, Commands& out);
   void look(Time now, Commands& out);
   void look_later(Worker& worker, Time at);
+  void harvest(Time now, Commands& out);
+  void harvest_later(Worker& worker, Time at);
   void drain_all(Commands& out);
 
   const Settings settings_;
@@ -86,6 +88,7 @@ class Scheduler {
   std::optional<Time> rebalance_at_;
   std::optional<Time> dismiss_at_;  // when one may have been idle for too long
   std::optional<Time> look_at_;     // the earliest of the workers'
+  std::optional<Time> harvest_at_;  // likewise
   std::size_t turn_ = 0;      // whose turn it is among workers that are busy and can hold more
   int fruitless_ = 0;         // workers in a row that ended without having begun a task
   bool dismissed_ = false;    // some were idle for too long: `eager` has had its day

@@ -51,6 +51,8 @@ struct Settings {
   Duration window_time = std::chrono::milliseconds(8);  // running time that a worker holds ahead
   Duration rebalance_after =
       std::chrono::milliseconds(10);  // silence of a worker before others take over what it holds
+  Duration harvest_after =
+      std::chrono::milliseconds(10);  // silence of a worker before its outbox is looked into
   Duration no_lookahead =
       std::chrono::milliseconds(50);  // calls this long are not handed over ahead of time
   int max_fruitless = 4;              // workers in a row that ended without having begun a task
@@ -204,8 +206,8 @@ struct StopTask {
 };
 
 /// What `handle` wants done, in this order: ends, tasks that wait again, starts, assigns,
-/// take-backs, looks, stops, kills, drains. Starts come after what is about the process that had
-/// the place before. Reused from call to call.
+/// take-backs, looks, harvests, stops, kills, drains. Starts come after what is about the process
+/// that had the place before. Reused from call to call.
 struct Commands {
   std::vector<EndTask> ends;
   std::vector<TaskId> again;  // no worker has them any more, and they have not ended
@@ -213,7 +215,8 @@ struct Commands {
   std::vector<Assign> assigns;
   std::vector<AssignedTask> assigned;
   std::vector<TakeBack> take_backs;
-  std::vector<WorkerRef> looks;  // answer with WorkerSeen
+  std::vector<WorkerRef> looks;     // answer with WorkerSeen
+  std::vector<WorkerRef> harvests;  // it may have results that it is too busy to send: take them
   std::vector<StopTask> stops;
   std::vector<WorkerRef> kills;  // politely first
   std::vector<DrainWorker> drains;
@@ -225,6 +228,7 @@ struct Commands {
     assigned.clear();
     take_backs.clear();
     looks.clear();
+    harvests.clear();
     stops.clear();
     kills.clear();
     drains.clear();

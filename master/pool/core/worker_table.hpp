@@ -41,11 +41,12 @@ struct Worker {
   bool retiring = false;   // it is given nothing more, and leaves once it holds nothing
   double mean_ns = -1;     // running time of a call lately; negative: not known yet
   Time ready_at{};
-  Time heard{};                  // when it last delivered, or was first given something
-  Time start_at{};               // while backing off
-  Time idle_since{};             // while ready and holding nothing
-  std::optional<Time> look_at;   // when a task that it holds may have run too long
-  std::vector<Ticket> by_place;  // 0: free
+  Time heard{};                    // when it last delivered, or was first given something
+  Time start_at{};                 // while backing off
+  Time idle_since{};               // while ready and holding nothing
+  std::optional<Time> look_at;     // when a task that it holds may have run too long
+  std::optional<Time> harvest_at;  // when it may have been silent for too long
+  std::vector<Ticket> by_place;    // 0: free
   std::vector<std::uint32_t> free_places;
   std::unordered_map<Ticket, std::uint32_t>
       taken_back;  // their places stay taken until the worker has passed over them

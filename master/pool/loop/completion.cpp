@@ -21,37 +21,28 @@ std::exception_ptr read_value(detail::RemoteCall& call, std::string_view bytes) 
   }
 }
 
-std::string message_of(std::string_view packed) {
-  try {
-    std::rethrow_exception(wire::unpack_exception(packed));
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "unknown error";
-  }
-}
-
-std::exception_ptr error_of(detail::RemoteCall& call, const wire::CallResult& result) {
+/// Without an error: it returned.
+wire::Raised raised_of(detail::RemoteCall& call, const wire::CallResult& result) {
   switch (result.ending) {
     case wire::CallEnding::returned:
-      return read_value(call, result.payload);
+      return {read_value(call, result.payload)};
     case wire::CallEnding::raised:
-      return wire::unpack_exception(result.payload);
+      return wire::unpack_raised(result.payload);
     case wire::CallEnding::unknown_function:
-      return std::make_exception_ptr(
-          UnknownTask("no worker has a task named '" + std::string(call.name()) + "'"));
+      return {std::make_exception_ptr(
+          UnknownTask("no worker has a task named '" + std::string(call.name()) + "'"))};
     case wire::CallEnding::bad_arguments:
-      return std::make_exception_ptr(
+      return {std::make_exception_ptr(
           SerializationError("the arguments of '" + std::string(call.name()) +
-                             "' could not be read: " + message_of(result.payload)));
+                             "' could not be read: " + wire::packed_message(result.payload)))};
     case wire::CallEnding::bad_result:
-      return std::make_exception_ptr(
+      return {std::make_exception_ptr(
           SerializationError("the result of '" + std::string(call.name()) +
-                             "' could not be written: " + message_of(result.payload)));
+                             "' could not be written: " + wire::packed_message(result.payload)))};
     case wire::CallEnding::recalled:
       break;
   }
-  return std::make_exception_ptr(CancelledError());
+  return {std::make_exception_ptr(CancelledError())};
 }
 
 detail::Facts facts_of(const detail::RemoteCall& call, std::uint32_t attempt,
@@ -61,6 +52,14 @@ detail::Facts facts_of(const detail::RemoteCall& call, std::uint32_t attempt,
   facts.attempt = static_cast<int>(attempt);
   facts.queued = call.assigned - call.accepted;
   return facts;
+}
+
+/// Only a call that threw has a place of its own: the others share their worker's.
+std::shared_ptr<const detail::Place> with_backtrace(
+    const std::shared_ptr<const detail::Place>& place, std::string backtrace) {
+  auto own = std::make_shared<detail::Place>(place ? *place : detail::Place{});
+  own->backtrace = std::move(backtrace);
+  return own;
 }
 
 }  // namespace
@@ -74,9 +73,10 @@ void complete(detail::RemoteCall& call, const wire::CallResult& result, std::uin
     facts.system = result.usage->system;
     facts.peak_rss = result.usage->peak_rss;
   }
-  std::exception_ptr error = error_of(call, result);
-  const Ending ending = error ? Ending::raised : Ending::returned;
-  call.finish(ending, std::move(error), std::move(facts));
+  wire::Raised raised = raised_of(call, result);
+  if (!raised.backtrace.empty()) facts.place = with_backtrace(place, std::move(raised.backtrace));
+  const Ending ending = raised.error ? Ending::raised : Ending::returned;
+  call.finish(ending, std::move(raised.error), std::move(facts));
 }
 
 void complete_dead(detail::RemoteCall& call, Death death, std::uint32_t attempt,

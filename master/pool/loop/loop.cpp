@@ -9,8 +9,25 @@ namespace flagship::pool {
 namespace {
 
 constexpr std::size_t kBatchBytes = 1 << 20;  // a batch of arguments is not grown beyond this
-constexpr auto kLastResults =
-    std::chrono::milliseconds(50);  // how long results of a dead worker are waited for
+// How long results of a dead worker are waited for that are not in its outbox: large ones, which
+// go out at once.
+constexpr auto kLastResults = std::chrono::milliseconds(50);
+
+core::How how_of(wire::CallEnding ending) {
+  switch (ending) {
+    case wire::CallEnding::returned:
+      return core::How::returned;
+    case wire::CallEnding::raised:
+      return core::How::raised;
+    case wire::CallEnding::recalled:
+      return core::How::recalled;
+    case wire::CallEnding::unknown_function:
+    case wire::CallEnding::bad_arguments:
+    case wire::CallEnding::bad_result:
+      break;
+  }
+  return core::How::failed;
+}
 
 }  // namespace
 
@@ -180,10 +197,15 @@ PoolStatus Loop::status() const {
 
 void Loop::handle(const core::Event& event) {
   handle_one(event);
-  while (!follow_ups_.empty()) {
+  follow_up();
+}
+
+void Loop::follow_up() {
+  while (!follow_ups_.empty() || !to_harvest_.empty()) {
     std::deque<core::Event> next;
     next.swap(follow_ups_);
-    for (const core::Event& follow_up : next) handle_one(follow_up);
+    for (const core::Event& event : next) handle_one(event);
+    for (const Ref worker : std::exchange(to_harvest_, {})) harvest(worker);
   }
 }
 
@@ -201,6 +223,7 @@ void Loop::carry_out(core::Commands& commands) {
   for (const core::Assign& command : commands.assigns) assign(command, commands);
   for (const core::TakeBack& command : commands.take_backs) take_back(command);
   for (const Ref worker : commands.looks) look(worker);
+  for (const Ref worker : commands.harvests) to_harvest_.push_back(worker);
   for (const core::StopTask& command : commands.stops) stop(command);
   for (const Ref worker : commands.kills) kill_politely(worker, SIGTERM);
   for (const core::DrainWorker& command : commands.drains) drain(command.worker);
@@ -275,12 +298,9 @@ void Loop::end(const core::EndTask& end) {
   detail::RemoteCall& call = *calls_[end.task];
   const auto& place = lives_[end.worker].place;
   switch (end.why) {
-    case core::Why::result: {
-      std::optional<wire::CallResult> result = reader_.next();
-      for (++next_result_; next_result_ <= end.index; ++next_result_) result = reader_.next();
-      complete(call, *result, end.attempt, place);
+    case core::Why::result:
+      complete(call, result(end.index), end.attempt, place);
       break;
-    }
     case core::Why::worker_died:
       complete_dead(call, *death_, end.attempt, place);
       break;
@@ -295,6 +315,14 @@ void Loop::end(const core::EndTask& end) {
       break;
   }
   drop(end.task);
+}
+
+// Of what is being handled; they are asked for in order.
+wire::CallResult Loop::result(std::uint32_t index) {
+  if (harvested_ != nullptr) return (*harvested_)[index];
+  std::optional<wire::CallResult> result = reader_.next();
+  for (++next_result_; next_result_ <= index; ++next_result_) result = reader_.next();
+  return *result;
 }
 
 // ---- workers
@@ -360,22 +388,35 @@ void Loop::on_hello(Life& life) {
 }
 
 void Loop::on_results(Life& life) {
+  fleet_->claims(life.worker).outbox().arrived(reader_.kept());
   const std::span<const std::uint64_t> tickets = reader_.tickets();
   how_.clear();
-  if (!reader_.all_returned()) {
-    for (std::size_t i = 0; i < tickets.size(); ++i) {
-      const wire::CallEnding ending = reader_.ending(i);
-      how_.push_back(ending == wire::CallEnding::returned   ? core::How::returned
-                     : ending == wire::CallEnding::recalled ? core::How::recalled
-                     : ending == wire::CallEnding::raised   ? core::How::raised
-                                                            : core::How::failed);
-    }
-  }
+  if (!reader_.all_returned())
+    for (std::size_t i = 0; i < tickets.size(); ++i) how_.push_back(how_of(reader_.ending(i)));
   next_result_ = 0;
   busy_ = true;
   if (!tickets.empty())
     mean_ns_ = static_cast<double>(reader_.busy().count()) / static_cast<double>(tickets.size());
   handle(core::ResultsArrived{life.worker, tickets, how_, reader_.busy(), reader_.rss()});
+}
+
+// What a worker has finished and cannot send: it is dead, or busy. The message with it, if one
+// comes yet, brings nothing new then.
+void Loop::harvest(Ref worker) {
+  if (life_of({worker.id, worker.incarnation}) == nullptr) return;
+  wire::Outbox outbox = fleet_->claims(worker).outbox();
+  if (outbox.empty()) return;
+  const wire::Outbox::Unread unread = outbox.take();
+  std::vector<core::Ticket> tickets;
+  std::vector<core::How> how;
+  for (const wire::CallResult& result : unread.results) {
+    tickets.push_back(result.ticket);
+    how.push_back(how_of(result.ending));
+  }
+  const core::ResultsArrived event{worker, tickets, how, unread.busy};
+  harvested_ = &unread.results;
+  handle_one(event);
+  harvested_ = nullptr;
 }
 
 bool Loop::results_under_way(Ref worker) {
@@ -389,6 +430,8 @@ bool Loop::results_under_way(Ref worker) {
 void Loop::settle_dying() {
   for (std::size_t i = 0; i < dying_.size();) {
     const Dying& dying = dying_[i];
+    to_harvest_.push_back(dying.gone.worker);
+    follow_up();
     if (life_of({dying.gone.worker.id, dying.gone.worker.incarnation}) != nullptr &&
         dying.limit > now_ && results_under_way(dying.gone.worker)) {
       ++i;

@@ -67,6 +67,7 @@ class Loop {
   void wait();
   bool spin();
   void handle(const core::Event& event);
+  void follow_up();
   void handle_one(const core::Event& event);
   void carry_out(core::Commands& commands);
   void start(const core::StartWorker& command);
@@ -84,6 +85,8 @@ class Loop {
   void on_results(Life& life);
   void on_gone(const Happenings::Gone& gone);
   void settle_dying();
+  void harvest(Ref worker);
+  wire::CallResult result(std::uint32_t index);
   bool results_under_way(Ref worker);
   std::vector<core::Ticket> detach_held(Ref worker);
   void check_limits();
@@ -115,9 +118,11 @@ class Loop {
   wire::DownWriter writer_;
   wire::UpReader reader_;
   // Of what is being handled right now:
-  std::uint32_t next_result_ = 0;  // of the message in `reader_`
+  std::uint32_t next_result_ = 0;                             // of the message in `reader_`
+  const std::vector<wire::CallResult>* harvested_ = nullptr;  // instead of that message
   const Death* death_ = nullptr;
   std::deque<core::Event> follow_ups_;
+  std::vector<Ref> to_harvest_;
 
   // Reused from turn to turn.
   core::Commands commands_;

@@ -63,6 +63,7 @@ struct Place {
   std::string host;
   pid_t pid = 0;
   int worker = -1;
+  std::string backtrace{};  // of what a call threw there, which has a place of its own then
 };
 
 struct Facts {

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// The process pool with much: calls, items, bytes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <flagship/flagship.hpp>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/patience.hpp"
+
+namespace {
+
+using namespace flagship;
+using namespace flagship::test;
+using testing::Each;
+using testing::HasSubstr;
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+long long twice(long long x) { return 2 * x; }
+int throw_unless_even(int x) {
+  if (x % 2 != 0) throw std::out_of_range("odd");
+  return x;
+}
+std::string mirror(std::string text) { return text; }
+std::size_t length_of(const std::string& text) { return text.size(); }
+std::string letters(std::size_t count) { return std::string(count, 'x'); }
+
+/// 0, 1, 2, ... without end. Not std::views::iota: clang 14 cannot compile it.
+struct Numbers {
+  struct iterator {
+    using value_type = long long;
+    using difference_type = std::ptrdiff_t;
+    long long number = 0;
+    long long operator*() const { return number; }
+    iterator& operator++() {
+      ++number;
+      return *this;
+    }
+    iterator operator++(int) { return {number++}; }
+    bool operator==(std::unreachable_sentinel_t) const { return false; }
+    bool operator==(const iterator&) const = default;
+  };
+  iterator begin() const { return {}; }
+  std::unreachable_sentinel_t end() const { return {}; }
+};
+
+std::size_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// Takes that many items off a map over all numbers; the most that was resident meanwhile.
+std::size_t map_numbers(ProcessPoolExecutor& pool, long long items) {
+  std::size_t most = 0;
+  long long taken = 0, wrong = 0;
+  for (const long long value : pool.map<twice>(Numbers{})) {
+    wrong += value != 2 * taken ? 1 : 0;
+    if (taken % 4096 == 0) most = std::max(most, resident_bytes());
+    if (++taken == items) break;
+  }
+  EXPECT_EQ(taken, items);
+  EXPECT_EQ(wrong, 0);
+  return most;
+}
+
+template <class T>
+std::string serialization_error_of(const Future<T>& future) {
+  try {
+    if (auto error = future.exception(kPatience)) std::rethrow_exception(error);
+  } catch (const SerializationError& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+TEST(PoolVolume, two_hundred_thousand_calls_of_eight_threads_end_once_each) {
+  constexpr int kThreads = 8, kCalls = 25'000;
+  ProcessPoolExecutor pool({.max_workers = 2});
+  std::atomic<int> told{0};
+  std::vector<int> returned(kThreads), raised(kThreads);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::vector<Future<int>> futures;
+      for (int i = 0; i < kCalls; ++i) {
+        futures.push_back(pool.submit<throw_unless_even>(i));
+        futures.back().add_done_callback([&told](const Future<int>&) { ++told; });
+      }
+      for (int i = 0; i < kCalls; ++i) {
+        const Future<int>& future = futures[static_cast<std::size_t>(i)];
+        if (future.exception(kPatience))
+          raised[t] += i % 2;
+        else
+          returned[t] += future.result() == i ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(returned, Each(kCalls / 2));
+  EXPECT_THAT(raised, Each(kCalls / 2));
+  pool.shutdown();
+  EXPECT_EQ(told, kThreads * kCalls);
+}
+
+TEST(PoolVolume, a_map_over_numbers_without_end_keeps_memory_flat) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps what is freed";
+#endif
+  ProcessPoolExecutor pool({.max_workers = 2});
+  map_numbers(pool, 50'000);
+  const std::size_t before = resident_bytes();
+  const std::size_t most = map_numbers(pool, 1'000'000);
+  EXPECT_LT(most, before + 32 * kMiB);
+}
+
+TEST(PoolVolume, payloads_of_64_MiB_travel_both_ways) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  const std::string text(64 * kMiB, 'y');
+  EXPECT_TRUE(pool.submit<mirror>(text).result(kPatience) == text);
+}
+
+TEST(PoolVolume, arguments_above_256_MiB_fail_only_their_own_call) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  EXPECT_THAT(serialization_error_of(pool.submit<length_of>(letters(257 * kMiB))),
+              HasSubstr("max_message_bytes"));
+  EXPECT_EQ(pool.submit<length_of>("alive").result(kPatience), 5u);
+}
+
+TEST(PoolVolume, results_above_256_MiB_fail_only_their_own_call) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  EXPECT_EQ(pool.submit<length_of>("first").result(kPatience), 5u);
+  const pid_t before = pool.status().workers.at(0).pid;
+  EXPECT_THAT(serialization_error_of(pool.submit<letters>(257 * kMiB)),
+              HasSubstr("max_message_bytes"));
+  EXPECT_EQ(pool.submit<length_of>("alive").result(kPatience), 5u);
+  EXPECT_EQ(pool.status().workers.at(0).pid, before) << "the worker lives";
+}
+
+}  // namespace

@@ -13,6 +13,7 @@
 
 #include "common/role.hpp"
 #include "flagship/executor.hpp"
+#include "master/future/process_life.hpp"
 #include "master/pool/io/local_fleet.hpp"
 #include "master/pool/loop/loop.hpp"
 
@@ -55,20 +56,27 @@ class PoolCore final : public detail::ExecutorCore {
   std::size_t max_message_bytes() const override { return max_message_bytes_; }
 
   void submit(detail::Ref<detail::RemoteCall> call) override {
+    if (!maker_.is_this_process())
+      throw BrokenProcessPool(
+          "this pool belongs to the process that this one was forked from; make another one here");
     call->mailbox = &loop_->mailbox();
     loop_->mailbox().submit(std::move(call));
   }
 
   void shutdown(const ShutdownOptions& options) override {
+    if (!maker_.is_this_process()) return;
     detail::Deadline deadline;
     if (options.deadline) deadline = detail::Clock::now() + *options.deadline;
     loop_->mailbox().shutdown(options.cancel_futures, deadline);
     if (options.wait) join();
   }
 
-  void terminate(int signal) override { loop_->mailbox().terminate(signal); }
+  void terminate(int signal) override {
+    if (maker_.is_this_process()) loop_->mailbox().terminate(signal);
+  }
 
   PoolStatus status() const override {
+    if (!maker_.is_this_process()) return {};
     if (in_loop()) return loop_->status();
     const auto answer = std::make_shared<StatusAnswer>();
     return loop_->mailbox().ask_status(answer) ? answer->wait() : PoolStatus();
@@ -95,6 +103,7 @@ class PoolCore final : public detail::ExecutorCore {
   }
   bool in_loop() const { return loop_thread_.load() == std::this_thread::get_id(); }
 
+  const detail::Maker maker_;
   const std::size_t max_message_bytes_;
   const std::unique_ptr<pool::Loop> loop_;
   std::atomic<std::thread::id> loop_thread_{};
@@ -183,7 +192,8 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   fleet.places = settings.scheduler.max_window;
   fleet.max_message_bytes = options.max_message_bytes;
   fleet.limits = resource_limits(options.limits);
-  return std::make_shared<PoolCore>(settings, std::make_unique<pool::LocalFleet>(std::move(fleet)));
+  return detail::make_core<PoolCore>(settings,
+                                     std::make_unique<pool::LocalFleet>(std::move(fleet)));
 }
 
 }  // namespace

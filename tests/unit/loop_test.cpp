@@ -651,7 +651,7 @@ TEST_F(LoopTest, two_silent_workers_give_up_each_its_own) {
         }});
 }
 
-TEST_F(LoopTest, when_the_loop_cannot_go_on_every_future_ends_as_broken) {
+TEST_F(LoopTest, H10_when_the_loop_cannot_go_on_every_future_ends_as_broken) {
   play(with_held(1) + Steps{[&](Happenings&) -> void {
          futures.push_back(submit(2));
          throw std::runtime_error("out of luck");

@@ -228,6 +228,8 @@ class InlineExecutor final : public OwningExecutor {
 
 struct ThreadPoolOptions {
   int max_workers = 0;  // 0: min(32, usable CPUs + 4)
+  Initializer
+      initializer{};  // called in each thread before its first task; a throw breaks the pool
 };
 
 /// Runs calls in threads of this process, started when work needs them.

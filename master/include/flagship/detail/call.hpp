@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,7 +41,7 @@ class LocalCallOf final : public ValueState<R>, public LocalCall {
 
   void run() noexcept override {
     const auto submitted_to_start = Clock::now() - submitted_;
-    if (!this->start_running()) return;
+    if (!this->start_running()) return function_.reset();
     for (int attempt = 1;; ++attempt) {
       const auto begin = Clock::now();
       const CallScope scope(attempt);
@@ -49,17 +50,19 @@ class LocalCallOf final : public ValueState<R>, public LocalCall {
       facts.queued = submitted_to_start;
       try {
         if constexpr (std::is_void_v<R>) {
-          function_();
+          (*function_)();
           this->slot().emplace();
         } else {
-          this->slot().emplace(function_());
+          this->slot().emplace((*function_)());
         }
         facts.wall = Clock::now() - begin;
+        function_.reset();
         this->finish(Ending::returned, nullptr, std::move(facts));
         return;
       } catch (...) {
         if (attempt <= retries_) continue;
         facts.wall = Clock::now() - begin;
+        function_.reset();
         this->finish(Ending::raised, std::current_exception(), std::move(facts));
         return;
       }
@@ -67,7 +70,7 @@ class LocalCallOf final : public ValueState<R>, public LocalCall {
   }
 
  private:
-  F function_;
+  std::optional<F> function_;  // and its arguments: let go of when it has run, or never will
   int retries_;
   Clock::time_point submitted_ = Clock::now();
 };

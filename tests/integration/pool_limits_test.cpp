@@ -6,10 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <flagship/flagship.hpp>
 #include <fstream>
-#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -71,10 +69,8 @@ std::int64_t time_left_ms() {
       .count();
 }
 pid_t leak(std::size_t bytes) {
-  auto memory = std::make_unique<char[]>(bytes);
-  std::memset(memory.get(), 1, bytes);
-  static char* volatile kept = nullptr;
-  kept = memory.release();
+  static std::vector<std::string> kept;
+  kept.emplace_back(bytes, 'x');
   return getpid();
 }
 std::uint64_t soft_limit(int resource) {

@@ -93,6 +93,7 @@ bool Outbox::room_for(std::size_t bytes) const {
 }
 
 void Outbox::write(std::uint64_t at, const void* bytes, std::size_t size) {
+  if (size == 0) return;
   const std::size_t from = at % kRing;
   const std::size_t first = std::min(size, kRing - from);
   std::byte* const ring = memory_ + kHeadBytes;

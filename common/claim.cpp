@@ -12,7 +12,7 @@ namespace flagship {
 namespace {
 
 std::size_t bytes_of(std::size_t places) {
-  return places * sizeof(ClaimPlace) + wire::Outbox::kBytes;
+  return places * sizeof(ClaimPlace) + wire::Outbox::kBytes + sizeof(detail::ChunkNotes::Shared);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "common/os/unique_fd.hpp"
 #include "common/wire/outbox.hpp"
+#include "flagship/detail/chunk_notes.hpp"
 
 namespace flagship {
 
@@ -67,8 +68,8 @@ class ClaimPlace {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 };
 
-/// The mapping of one worker's places, and of its outbox behind them; unmapped at destruction.
-/// Zeroed when made.
+/// The mapping of one worker's places, and of its outbox and notes behind them; unmapped at
+/// destruction. Zeroed when made.
 class ClaimPage {
  public:
   ClaimPage() = default;
@@ -84,6 +85,10 @@ class ClaimPage {
   std::size_t size() const { return size_; }
   wire::Outbox outbox() const {
     return wire::Outbox(reinterpret_cast<std::byte*>(places_ + size_));
+  }
+  detail::ChunkNotes::Shared& notes() const {
+    auto* const behind = reinterpret_cast<std::byte*>(places_ + size_) + wire::Outbox::kBytes;
+    return *reinterpret_cast<detail::ChunkNotes::Shared*>(behind);
   }
   /// The memfd, while kept open by its creator.
   int fd() const { return fd_.get(); }

@@ -45,6 +45,7 @@ class PoolCore final : public detail::ExecutorCore {
  public:
   PoolCore(const pool::LoopSettings& settings, std::unique_ptr<pool::Fleet> fleet)
       : max_message_bytes_(settings.max_message_bytes),
+        task_timeout_(settings.task_timeout),
         loop_(std::make_unique<pool::Loop>(settings, std::move(fleet))),
         thread_([this] { run(); }) {}
   ~PoolCore() override {
@@ -54,6 +55,7 @@ class PoolCore final : public detail::ExecutorCore {
 
   bool in_process() const override { return false; }
   std::size_t max_message_bytes() const override { return max_message_bytes_; }
+  duration task_timeout() const override { return task_timeout_; }
 
   void submit(detail::Ref<detail::RemoteCall> call) override {
     if (!maker_.is_this_process())
@@ -105,6 +107,7 @@ class PoolCore final : public detail::ExecutorCore {
 
   const detail::Maker maker_;
   const std::size_t max_message_bytes_;
+  const duration task_timeout_;
   const std::unique_ptr<pool::Loop> loop_;
   std::atomic<std::thread::id> loop_thread_{};
   std::mutex join_mutex_;

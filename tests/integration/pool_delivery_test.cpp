@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <flagship/flagship.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,34 @@ std::string text_or_death(int x, int fatal) {
   if (x == fatal) raise(SIGKILL);
   return std::string(static_cast<std::size_t>(x), 'x');
 }
+
+int die_at_some(int x) {
+  if (x == 0 || x == 77 || x == 78 || x == 5000 || x == 19'999) raise(SIGKILL);
+  return x;
+}
+std::string many_letters(int x) { return std::string(static_cast<std::size_t>(x) * 100, 'x'); }
+int hang_at_30(int x) {
+  while (x == 30) pause();
+  return x;
+}
+
+struct Unwritable {
+  int number = 0;
+};
+int number_of(const Unwritable& unwritable) { return unwritable.number; }
+
+}  // namespace
+
+template <>
+struct flagship::serializer<Unwritable> {
+  static void write(Writer& out, const Unwritable& value) {
+    if (value.number == 50) throw SerializationError("number 50 stays here");
+    out.put(value.number);
+  }
+  static Unwritable read(Reader& in) { return {in.get<int>()}; }
+};
+
+namespace {
 
 TEST(Delivery, one_death_costs_one_call_however_many_were_on_their_way) {
   ProcessPoolExecutor pool({.max_workers = 2});
@@ -58,6 +87,70 @@ TEST(Delivery, results_of_any_size_outlive_their_worker) {
     EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(kPatience).size(),
               static_cast<std::size_t>(i) * 300);
   EXPECT_THROW(futures[399].result(kPatience), WorkerDied);
+}
+
+/// What came of each item of a map: its value, or -1 for one whose worker died in it.
+template <class Range>
+std::vector<int> outcomes(Range&& results) {
+  std::vector<int> all;
+  for (auto it = results.begin(); it != results.end(); ++it) {
+    try {
+      all.push_back(*it);
+    } catch (const WorkerDied&) {
+      all.push_back(-1);
+    } catch (const TaskTimeout&) {
+      all.push_back(-2);
+    } catch (const SerializationError&) {
+      all.push_back(-3);
+    }
+  }
+  return all;
+}
+
+std::vector<int> numbers(int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+TEST(Delivery, a_death_costs_one_item_of_a_map_whatever_its_chunks) {
+  const std::vector<int> input = numbers(20'000);
+  for (const std::size_t chunksize : {0u, 1u, 7u, 1000u}) {
+    ProcessPoolExecutor pool({.max_workers = 2});
+    std::vector<int> expected = input;
+    for (const std::size_t fatal : {0u, 77u, 78u, 5000u, 19'999u}) expected[fatal] = -1;
+    EXPECT_EQ(outcomes(pool.map<die_at_some>(input, MapOptions{.chunksize = chunksize})), expected)
+        << "chunks of " << chunksize;
+  }
+}
+
+TEST(Delivery, items_with_much_to_say_travel_in_smaller_chunks) {
+  ProcessPoolExecutor pool({.max_workers = 2});
+  for (const std::size_t chunksize : {0u, 40u}) {
+    int i = 0;
+    for (const std::string& text :
+         pool.map<many_letters>(numbers(400), MapOptions{.chunksize = chunksize}))
+      EXPECT_EQ(text.size(), static_cast<std::size_t>(i++) * 100);
+    EXPECT_EQ(i, 400);
+  }
+}
+
+TEST(Delivery, an_item_that_runs_too_long_costs_itself_alone) {
+  ProcessPoolExecutor pool({.max_workers = 2, .task_timeout = 100ms});
+  std::vector<int> expected = numbers(100);
+  expected[30] = -2;
+  EXPECT_EQ(outcomes(pool.map<hang_at_30>(numbers(100))), expected);
+}
+
+TEST(Delivery, an_item_that_cannot_be_written_costs_itself_alone) {
+  ProcessPoolExecutor pool({.max_workers = 2});
+  std::vector<Unwritable> input;
+  for (int i = 0; i < 100; ++i) input.push_back({i});
+  for (const std::size_t chunksize : {0u, 16u}) {
+    std::vector<int> expected = numbers(100);
+    expected[50] = -3;
+    EXPECT_EQ(outcomes(pool.map<number_of>(input, MapOptions{.chunksize = chunksize})), expected);
+  }
 }
 
 TEST(Delivery, results_of_short_calls_do_not_wait_for_the_long_one_behind_them) {

@@ -88,6 +88,7 @@ class CallRunner {
     const detail::CallScope scope(
         static_cast<int>(call.attempt),
         timeout.count() > 0 ? std::optional(last_ + timeout) : std::nullopt);
+    detail::ChunkNotes::begin_call(session_.notes(), call.ticket);
     const wire::CallEnding ending = invoke(call);
     if (detail::told_to_stop()) stopped_ = true;
     const Clock::time_point now = Clock::now();

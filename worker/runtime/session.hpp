@@ -43,6 +43,8 @@ class Session {
   /// True: the call is this worker's to run, now. False: it was taken back, or this worker is too
   /// big to begin another; either is reported by itself.
   bool begin(const wire::AssignedCall& call, Clock::time_point now);
+  /// Where the items of a chunk are noted.
+  detail::ChunkNotes::Shared* notes() const { return &claims_.notes(); }
   /// How long a call may run; zero: as long as it likes.
   std::chrono::nanoseconds timeout_of(const wire::AssignedCall& call) const {
     return call.timeout.count() > 0 ? call.timeout : welcome_.task_timeout;

@@ -32,10 +32,23 @@ class ChunkCall final : public RemoteCall {
   using RemoteCall::RemoteCall;
   std::string value_type() const override { return "chunk"; }
   void read_result(std::string_view bytes) override { bytes_ = bytes; }
+  void salvage(std::string_view bytes) override {
+    bytes_ = bytes;
+    salvaged_ = true;
+  }
+  bool keeps_arguments() const override { return true; }
+
+  /// The outcomes of its items, from the first: of all, or of those that there is one of.
   const std::string& bytes() const { return bytes_; }
+  /// Its worker did not survive the item behind those; what comes behind that has not begun.
+  bool salvaged() const { return salvaged_; }
+  std::string_view arguments() const {
+    return large_payload ? std::string_view(*large_payload) : std::string_view(payload);
+  }
 
  private:
   std::string bytes_;
+  bool salvaged_ = false;
 };
 
 /// How many items make a chunk: one at first; more while chunks are over in no time, fewer when
@@ -45,6 +58,11 @@ class ChunkSize {
   ChunkSize(std::size_t fixed, std::size_t most)
       : size_(fixed != 0 ? fixed : 1), most_(fixed != 0 ? fixed : most), automatic_(fixed == 0) {}
   std::size_t get() const { return size_; }
+  bool automatic() const { return automatic_; }
+  /// A chunk ended early: its results took too much room.
+  void learn_too_many(std::size_t done) {
+    most_ = size_ = std::max<std::size_t>(1, std::min(size_, done));
+  }
   void learn(std::size_t items, duration wall) {
     if (!automatic_ || items != size_) return;
     if (wall < kShort)
@@ -100,6 +118,7 @@ class MapRange {
         call_(std::move(call)),
         deadline_(options.timeout ? detail::deadline_in(*options.timeout) : detail::Deadline()),
         bound_(options.buffersize),
+        time_limit_(call_.timeout.value_or(core_->task_timeout())),
         chunk_(options.chunksize, options.buffersize != 0 ? options.buffersize : kMostItems),
         ranges_(std::move(ranges)...),
         at_(std::apply([](auto&... range) { return std::tuple(std::ranges::begin(range)...); },
@@ -143,7 +162,8 @@ class MapRange {
     detail::Ref<detail::StateBase> state;
     std::size_t items = 1;
     std::size_t taken = 0;
-    std::optional<Reader> results{};  // of a remote one that returned
+    std::optional<Reader> results{};  // of a remote one
+    bool over = false;                // the item that is taken has no outcome there
   };
 
   bool exhausted() const {
@@ -203,39 +223,75 @@ class MapRange {
     ++waiting_;
   }
 
-  void submit_chunk() {
+  detail::Ref<detail::ChunkCall> new_chunk() const {
     auto call =
         detail::Ref<detail::ChunkCall>::adopt(new detail::ChunkCall(detail::display_name<F>()));
     if (!call_.name.empty()) call->own_name(call_.name);
     call->function = detail::chunk_key<F>();
     call->priority = call_.priority;
     call->notify = call_.notify_running;
-    const std::size_t room = bound_ != 0 ? bound_ - waiting_ : kMostItems;
-    const std::size_t most = std::min(chunk_.get(), room);
-    std::uint32_t items = 0;
     Writer out(call->payload);
     out.put(call_.retries);
+    out.put(!chunk_.automatic());
+    return call;
+  }
+
+  // A time limit is an item's: together they have as many times as much.
+  duration limit_of(std::size_t items) const {
+    return time_limit_ * static_cast<duration::rep>(items);
+  }
+
+  void submit_chunk() {
+    const auto call = new_chunk();
+    const std::size_t room = bound_ != 0 ? bound_ - waiting_ : kMostItems;
+    const bool one_by_one = chunk_.automatic() && time_limit_ > duration::zero();
+    const std::size_t most = one_by_one ? 1 : std::min(chunk_.get(), room);
+    std::uint32_t items = 0;
     const std::size_t count_at = call->payload.size();
-    out.put(items);
-    try {
-      do {
-        take_input([&](auto&&... item) { write(out, std::forward<decltype(item)>(item)...); });
-        ++items;
-      } while (items < most && call->payload.size() < kMostBytes && !exhausted());
+    Writer(call->payload).put(items);
+    std::exception_ptr failed;
+    do {
+      failed = add_item(call->payload);
+      if (!failed) ++items;
+    } while (!failed && items < most && call->payload.size() < kMostBytes && !exhausted());
+    if (items > 0) {
       std::memcpy(call->payload.data() + count_at, &items, sizeof items);
-      if (call->payload.size() > core_->max_message_bytes())
-        detail::throw_too_large("arguments", call->payload.size(), core_->max_message_bytes());
+      call->timeout = limit_of(items);
       core_->submit(detail::Ref<detail::RemoteCall>(call.get()));
-    } catch (const ShutdownError&) {
-      throw;
-    } catch (const BrokenExecutor&) {
-      throw;
-    } catch (...) {  // an item that cannot be written fails its chunk
-      if (items == 0) items = 1;
-      call->finish(Ending::raised, std::current_exception());
+      keep(*call, items);
     }
-    chunks_.push_back({detail::Ref<detail::StateBase>(call.get()), items});
+    if (!failed) return;
+    const auto failure = new_chunk();
+    failure->finish(Ending::raised, std::move(failed));
+    keep(*failure, 1);
+  }
+
+  void keep(detail::ChunkCall& call, std::size_t items) {
+    chunks_.push_back({detail::Ref<detail::StateBase>(&call), items});
     waiting_ += items;
+  }
+
+  /// What cannot be written fails by itself; what cannot be read is the end of the input.
+  std::exception_ptr add_item(std::string& payload) {
+    const std::size_t before = payload.size();
+    std::exception_ptr failed;
+    try {
+      take_input([&](auto&&... item) {
+        try {
+          Writer out(payload);
+          write(out, std::forward<decltype(item)>(item)...);
+          if (payload.size() > core_->max_message_bytes())
+            detail::throw_too_large("arguments", payload.size(), core_->max_message_bytes());
+        } catch (...) {
+          failed = std::current_exception();
+        }
+      });
+    } catch (...) {
+      failed = std::current_exception();
+      ended_ = true;
+    }
+    if (failed) payload.resize(before);
+    return failed;
   }
 
   template <class... Item>
@@ -251,7 +307,6 @@ class MapRange {
       cancel();
       throw TimeoutError("the map's results did not come in time", waiting_);
     }
-    detail::wait_for_value(*chunk.state, {});
     if (core_->in_process())
       take_local(chunk);
     else
@@ -260,6 +315,7 @@ class MapRange {
   }
 
   void take_local(Chunk& chunk) {
+    detail::wait_for_value(*chunk.state, {});
     auto& slot =
         *const_cast<detail::Slot<R>*>(static_cast<const detail::Slot<R>*>(chunk.state->value()));
     if constexpr (std::is_void_v<R>)
@@ -271,6 +327,14 @@ class MapRange {
   void take_remote(Chunk& chunk) {
     if (!chunk.results)
       chunk.results.emplace(static_cast<detail::ChunkCall&>(*chunk.state).bytes());
+    if (chunk.results->left() == 0) {
+      chunk.over = true;
+      detail::wait_for_value(*chunk.state, {});  // throws, unless it only ended early
+      chunk_.learn_too_many(chunk.taken);
+      submit_rest(chunk);
+      current();
+      return;
+    }
     item_read_ = true;
     if (!chunk.results->template get<bool>())
       std::rethrow_exception(detail::unpack_exception(chunk.results->template get<std::string>()));
@@ -290,8 +354,30 @@ class MapRange {
     if (++chunk.taken == chunk.items) {
       chunk_.learn(chunk.items, chunk.state->facts().wall);
       chunks_.pop_front();
+    } else if (chunk.over && static_cast<detail::ChunkCall&>(*chunk.state).salvaged()) {
+      submit_rest(chunk);
     }
     refill();
+  }
+
+  /// What was not taken yet and has not begun, as a chunk of its own in the same place.
+  void submit_rest(Chunk& chunk) {
+    Reader in(static_cast<detail::ChunkCall&>(*chunk.state).arguments());
+    in.get<int>(), in.get<bool>(), in.get<std::uint32_t>();
+    for (std::size_t i = 0; i < chunk.taken; ++i) in.get<detail::arguments_of<F>>();
+    const std::size_t items = chunk.items - chunk.taken;
+    const auto call = new_chunk();
+    Writer(call->payload).put(static_cast<std::uint32_t>(items));
+    call->payload.append(in.raw(in.left()));
+    call->timeout = limit_of(items);
+    try {
+      core_->submit(detail::Ref<detail::RemoteCall>(call.get()));
+    } catch (const ShutdownError&) {
+      call->cancel();
+    } catch (...) {
+      call->finish(Ending::raised, std::current_exception());
+    }
+    chunk = {detail::Ref<detail::StateBase>(call.get()), items};
   }
 
   // An item that nobody looked at has to be read over to get at the next one.
@@ -313,7 +399,8 @@ class MapRange {
   const std::shared_ptr<detail::ExecutorCore> core_;
   const CallOptions call_;
   const detail::Deadline deadline_;
-  const std::size_t bound_;  // in items; 0: automatic
+  const std::size_t bound_;    // in items; 0: automatic
+  const duration time_limit_;  // of an item's running time; zero: none
   detail::ChunkSize chunk_;
   std::tuple<V...> ranges_;
   std::tuple<std::ranges::iterator_t<V>...> at_;

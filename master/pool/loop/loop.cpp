@@ -152,8 +152,10 @@ core::TaskId Loop::keep(detail::Ref<detail::RemoteCall> call) {
 
 void Loop::drop(core::TaskId task) {
   detail::RemoteCall& call = *calls_[task];
-  call.payload = {};
-  call.large_payload.reset();
+  if (!call.keeps_arguments()) {
+    call.payload = {};
+    call.large_payload.reset();
+  }
   calls_[task] = {};
   free_tasks_.push_back(task);
 }
@@ -302,12 +304,14 @@ void Loop::end(const core::EndTask& end) {
       complete(call, result(end.index), end.attempt, place);
       break;
     case core::Why::worker_died:
+      salvage(call, end);
       complete_dead(call, *death_, end.attempt, place);
       break;
     case core::Why::cancelled:
       call.cancel_by_owner();
       break;
     case core::Why::timed_out:
+      salvage(call, end);
       complete_timed_out(call, timeout_of(call), end.attempt, place);
       break;
     case core::Why::broken:
@@ -315,6 +319,11 @@ void Loop::end(const core::EndTask& end) {
       break;
   }
   drop(end.task);
+}
+
+void Loop::salvage(detail::RemoteCall& call, const core::EndTask& end) {
+  const core::Ticket ticket = core::make_ticket(end.task, call.stamp);
+  call.salvage(detail::ChunkNotes::read(fleet_->claims(lives_[end.worker].worker).notes(), ticket));
 }
 
 // Of what is being handled; they are asked for in order.

@@ -78,6 +78,7 @@ class Loop {
   void kill_politely(Ref worker, int signal);
   void drain(Ref worker);
   void end(const core::EndTask& end);
+  void salvage(detail::RemoteCall& call, const core::EndTask& end);
 
   void on_message(const Happenings::Message& message);
   void on_malformed(pid_t sender);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "flagship/detail/chunk_notes.hpp"
 #include "flagship/task.hpp"
 
 namespace flagship::detail {
@@ -37,14 +38,19 @@ void run_item(arguments_of<F>& arguments, Writer& out, std::string& buffer, int 
   }
 }
 
-/// The task of a chunk: how often to try again, how many items, the items' arguments.
+/// The task of a chunk: how often to try again, whether all of it is to be done at once, how many
+/// items, the items' arguments. Otherwise it ends with the item whose outcome finds no room in the
+/// notes: the rest has not begun.
 template <auto F>
 void invoke_chunk(Reader& in, Writer& out) {
   std::string& buffer = out.buffer();
   const int retries = read_part<int>(in);
+  const bool whole = read_part<bool>(in);
+  ChunkNotes notes = ChunkNotes::of_this_call();
   for (auto items = read_part<std::uint32_t>(in); items > 0; --items) {
     auto arguments = read_part<arguments_of<F>>(in);
     run_item<F>(arguments, out, buffer, retries);
+    if (!notes.note(buffer) && !whole) return;
   }
   expect_end(in);
 }

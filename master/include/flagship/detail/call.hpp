@@ -103,6 +103,10 @@ class RemoteCall : public StateBase {
 
   /// Makes the value from a result's bytes; throws what reading throws.
   virtual void read_result(std::string_view bytes) = 0;
+  /// The loop's, before it ends a call whose worker died or was stopped: what that had noted of it.
+  virtual void salvage(std::string_view) {}
+  /// Whether its arguments are to outlive its end.
+  virtual bool keeps_arguments() const { return false; }
   /// The loop's: running -> stopped in the claim page, false when it ended first. Its future is the
   /// caller's to end.
   bool stop_running() { return stop(); }
@@ -144,6 +148,8 @@ class ExecutorCore {
   virtual void submit(std::shared_ptr<LocalCall> call);
   virtual void submit(Ref<RemoteCall> call);
   virtual std::size_t max_message_bytes() const { return ~std::size_t{0}; }
+  /// Of calls without one of their own; zero: none.
+  virtual duration task_timeout() const { return {}; }
   virtual void shutdown(const ShutdownOptions& options) = 0;
   /// Sends `signal` to every worker process and takes no more calls.
   virtual void terminate(int signal) = 0;

@@ -199,11 +199,8 @@ void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
   const bool fruitful = worker->fruitful || lasted || !event.begun.empty() || asked;
   const std::vector<Ticket> held = workers_.held_by(*worker);
   bury(event.worker, *worker, fruitful, event.cause, now, out);
-  if (settings_.on_death == OnDeath::break_pool && !asked && !stopping_ && !broken_) {
-    for (const Ticket ticket : event.begun) lose_task(ticket, true, out);
-    for (const Ticket ticket : held) lose_task(ticket, false, out);
-    return break_pool(event.cause, out);
-  }
+  if (settings_.on_death == OnDeath::break_pool && !asked && !stopping_ && !broken_)
+    break_pool(event.cause, out);
   for (auto at = held.rbegin(); at != held.rend(); ++at) {
     const bool begun = std::find(event.begun.begin(), event.begun.end(), *at) != event.begun.end();
     lose_task(*at, begun, out);

@@ -532,6 +532,17 @@ TEST(Conformance, H02_with_break_pool_one_death_fails_every_call) {
   EXPECT_EQ(play.scheduler.broken(), "was killed by SIGSEGV");
 }
 
+TEST(Scheduler, calls_that_end_with_the_pool_are_not_named_as_waiting_again) {
+  Play play({.max_workers = 1, .on_death = OnDeath::break_pool});
+  const WorkerRef worker = play.warm_up(1, 2ms).at(0);
+  play.submit(3);
+  const auto held = play.tickets();
+  ASSERT_THAT(held, SizeIs(3));
+  play.gone(worker, {held[0]});
+  EXPECT_THAT(play.ended(), SizeIs(3));
+  EXPECT_THAT(play.out.again, IsEmpty());
+}
+
 // ---- cancelling -------------------------------------------------------------------------------
 
 TEST(Scheduler, a_call_cancelled_while_queued_is_never_handed_over) {

@@ -41,10 +41,12 @@ bool read(std::string_view& in, T& value) {
 bool read(std::string_view& in, CallResult& result) {
   Record record{};
   Measured measured{};
-  if (!read(in, record) || (record.measured != 0 && !read(in, measured))) return false;
-  if (record.size > in.size()) return false;
-  if (record.ending > static_cast<std::uint8_t>(CallEnding::bad_result))
-    return record.ending == kSkipped && read(in, result);
+  do {
+    if (!read(in, record) || (record.measured != 0 && !read(in, measured))) return false;
+    if (record.size > in.size()) return false;
+  } while (record.ending == kSkipped);
+  if (record.ending > static_cast<std::uint8_t>(CallEnding::bad_result) || record.wall < 0)
+    return false;
   result.ticket = record.ticket;
   result.ending = static_cast<CallEnding>(record.ending);
   const std::chrono::nanoseconds wall(record.wall), user(measured.user), system(measured.system);
@@ -124,7 +126,7 @@ Outbox::Unread Outbox::take() {
   std::memcpy(copy->data() + first, ring, copy->size() - first);
   std::string_view in = *copy;
   for (CallResult result; !in.empty() && read(in, result);) {
-    unread.busy += result.usage->wall;
+    unread.busy += std::min(result.usage->wall, std::chrono::nanoseconds::max() - unread.busy);
     result.owner = copy;
     unread.results.push_back(result);
   }

@@ -134,8 +134,12 @@ bool write_regex(const std::exception& error, Writer& out) {
 
 /// Its code is what can be handed in: the message is then the code's, which says a little less.
 std::exception_ptr remake_regex(const std::string&, Reader& in) {
+  const int code = in.get<int>();
+  // A value that the enumeration does not have would be undefined behaviour.
+  if (code < 0 || code > std::regex_constants::error_stack)
+    throw SerializationError("its code is none of a regular expression's");
   return std::make_exception_ptr(
-      std::regex_error(static_cast<std::regex_constants::error_type>(in.get<int>())));
+      std::regex_error(static_cast<std::regex_constants::error_type>(code)));
 }
 
 // ---- which exception it is ----------------------------------------------------------------------

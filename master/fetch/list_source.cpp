@@ -18,19 +18,13 @@
 #include <thread>
 
 #include "common/os/unique_fd.hpp"
-#include "master/fetch/names.hpp"
+#include "master/fetch/list_lines.hpp"
 #include "master/fetch/source.hpp"
 
 namespace flagship::fetch {
 namespace {
 
-constexpr std::size_t kReadAhead = 8192;         // lines
-constexpr std::size_t kLongestLine = 64 * 1024;  // what is longer is no URL
-
-struct Line {
-  std::string text;
-  std::size_t number = 0;
-};
+constexpr std::size_t kReadAhead = 8192;  // lines
 
 /// Reads lines in a thread of its own, so that a slow pipe holds up nobody. Stops at destruction,
 /// also in mid-read.
@@ -74,28 +68,14 @@ class LineReader {
       if (bytes < 0 && errno == EINTR) continue;
       if (bytes < 0) return end(std::strerror(errno));
       if (bytes == 0) {
-        if (!partial_.empty()) add_line();
+        splitter_.finish(fresh_);
         hand_over();
         return end({});
       }
-      split({buffer.data(), static_cast<std::size_t>(bytes)});
+      splitter_.add({buffer.data(), static_cast<std::size_t>(bytes)}, fresh_);
       if (!hand_over()) return;
     }
   }
-
-  void split(std::string_view bytes) {
-    for (;;) {
-      const std::size_t end = bytes.find('\n');
-      const std::string_view part = bytes.substr(0, end);
-      if (partial_.size() <= kLongestLine)
-        partial_ += part.substr(0, kLongestLine + 1 - partial_.size());
-      if (end == std::string_view::npos) return;
-      add_line();
-      bytes.remove_prefix(end + 1);
-    }
-  }
-
-  void add_line() { fresh_.push_back({std::exchange(partial_, {}), ++number_}); }
 
   /// False when the reader is to stop.
   bool hand_over() {
@@ -125,9 +105,8 @@ class LineReader {
   const UniqueFd file_;
   const UniqueFd stop_;
   const std::function<void()> wake_;
-  std::string partial_;
+  LineSplitter splitter_;
   std::deque<Line> fresh_;
-  std::size_t number_ = 0;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable room_;
@@ -139,23 +118,6 @@ class LineReader {
 
   std::thread thread_;
 };
-
-constexpr std::string_view kBlank = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-bool is_web_url(std::string_view text) {
-  std::string scheme(text.substr(0, 8));
-  for (char& c : scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const bool http = scheme.starts_with("http://") && text.size() > 7;
-  const bool https = scheme.starts_with("https://") && text.size() > 8;
-  return (http || https) && text.find_first_of(" \t") == std::string_view::npos &&
-         text.size() < kLongestLine;
-}
 
 class ListSource final : public Source {
  public:
@@ -173,11 +135,10 @@ class ListSource final : public Source {
       }
       const Line line = std::move(lines_.front());
       lines_.pop_front();
-      std::string_view text = line.text;
-      if (line.number == 1 && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-      text = trimmed(text);
-      if (text.empty() || text.front() == '#') continue;
-      return item_of(text, line.number);
+      auto item = item_of_line(line, name_);
+      if (!item) continue;
+      item->index = index_++;
+      return *std::move(item);
     }
   }
 
@@ -191,18 +152,6 @@ class ListSource final : public Source {
               {},
               {},
               "the list could not be read to its end: " + std::exchange(error_, {})};
-    return item;
-  }
-
-  Item item_of(std::string_view text, std::size_t number) {
-    Item item{index_++, {}, std::string(text), {}, {}};
-    if (!is_web_url(text)) {
-      item.key = "line " + std::to_string(number);
-      item.trouble = name_ + ":" + std::to_string(number) + " holds no http or https URL";
-      return item;
-    }
-    item.key = stem_of(text);
-    if (item.key.empty()) item.key = "index";
     return item;
   }
 
@@ -240,7 +189,7 @@ std::size_t count_items(const std::string& path, std::size_t most) {
   bool counted = false;  // this line
   for (char c = 0; items < most && file.get(c);) {
     if (c == '\n') counted = false;
-    if (counted || c == '\n' || kBlank.find(c) != std::string_view::npos) continue;
+    if (counted || c == '\n' || kListBlanks.find(c) != std::string_view::npos) continue;
     counted = true;
     if (c != '#') ++items;
   }

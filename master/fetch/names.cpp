@@ -31,10 +31,13 @@ std::size_t dot_of(std::string_view segment) {
   return plausible ? dot : std::string_view::npos;
 }
 
-// Cut between characters of UTF-8, never within one.
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// Cut between characters of UTF-8, never within one; where there are none, anywhere.
 void shorten(std::string& name, std::size_t most) {
-  while (most > 0 && (static_cast<unsigned char>(name[most]) & 0xC0) == 0x80) --most;
-  name.resize(most);
+  std::size_t cut = most;
+  while (most - cut < 4 && is_continuation(name[cut])) --cut;
+  name.resize(most - cut < 4 ? cut : most);
 }
 
 std::string replaced(std::string text, std::string_view what, std::string_view with) {

@@ -159,6 +159,14 @@ TEST(Names, LongOnesKeepTheirExtension) {
   EXPECT_TRUE(name.ends_with("x.gif"));
 }
 
+TEST(Names, LongOnesThatAreNoTextAreNotCutDownToTheirExtension) {
+  EXPECT_EQ(safe_name(std::string(300, '\x80') + ".gif"), std::string(196, '\x80') + ".gif");
+  Names names("{key}{ext}");
+  const std::string url = "http://h/" + std::string(300, '\x80') + ".gif";
+  EXPECT_EQ(names.name_for(stem_of(url), url), std::string(196, '\x80') + ".gif");
+  EXPECT_EQ(names.name_for(stem_of(url), url), std::string(194, '\x80') + "-2.gif");
+}
+
 TEST(Names, ExtensionsAreWhatLooksLikeOne) {
   EXPECT_EQ(extension_of("http://host/flags/br/br.gif?x=1.png#y"), ".gif");
   EXPECT_EQ(extension_of("http://host/archive.tar.gz"), ".gz");

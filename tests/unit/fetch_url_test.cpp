@@ -39,6 +39,7 @@ TEST(FetchUrl, FindsTheHostBehindCredentials) {
 TEST(FetchUrl, ShowsNoCredentials) {
   EXPECT_EQ(shown_url("http://me:secret@host/p@th"), "http://host/p@th");
   EXPECT_EQ(shown_url("http://host/p@th"), "http://host/p@th");
+  EXPECT_EQ(shown_url("http:/\x01/me:secret@host/"), "http://host/");
   EXPECT_TRUE(has_credentials("http://me@host/"));
   EXPECT_FALSE(has_credentials("http://host/me@home"));
 }

@@ -120,5 +120,14 @@ TEST_F(OutboxTest, what_a_worker_that_ran_wild_has_written_is_read_with_care) {
   EXPECT_TRUE(outbox.take().results.empty());
 }
 
+TEST_F(OutboxTest, running_times_that_a_worker_ran_wild_with_add_up_to_no_less_than_nothing) {
+  CallResult result;
+  outbox.keep(result, std::chrono::nanoseconds::max());
+  outbox.keep(result, 1ns);
+  EXPECT_EQ(outbox.take().busy, std::chrono::nanoseconds::max());
+  outbox.keep(result, -1ns);
+  EXPECT_TRUE(outbox.take().results.empty());
+}
+
 }  // namespace
 }  // namespace flagship::wire

@@ -117,6 +117,16 @@ TEST(Raised, a_filesystem_error_keeps_its_paths) {
   }
 }
 
+TEST(Raised, a_regular_expressions_error_without_such_a_code_arrives_as_RemoteError) {
+  std::string bytes =
+      pack_exception(std::make_exception_ptr(std::regex_error(std::regex_constants::error_brack)));
+  const int code = std::regex_constants::error_brack;
+  const auto at = bytes.find(std::string(reinterpret_cast<const char*>(&code), sizeof code));
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 1] = '\x08';  // now it is 0x804
+  EXPECT_THROW(std::rethrow_exception(unpack_exception(bytes)), RemoteError);
+}
+
 TEST(Raised, a_code_of_the_programs_own_category_arrives_as_RemoteError) {
   struct Category : std::error_category {
     const char* name() const noexcept override { return "own"; }

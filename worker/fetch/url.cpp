@@ -70,10 +70,10 @@ bool needs_no_lookup(std::string_view authority) {
 }
 
 std::string shown_url(std::string_view url) {
-  const Span secret = userinfo(url);
-  std::string shown(url.substr(0, secret.begin));
-  shown += url.substr(secret.end);
-  return printable(shown, shown.size());
+  std::string shown = printable(url, url.size());  // first: dropping a byte can make a "//"
+  const Span secret = userinfo(shown);
+  shown.erase(secret.begin, secret.end - secret.begin);
+  return shown;
 }
 
 bool has_credentials(std::string_view url) {

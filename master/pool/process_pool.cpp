@@ -192,6 +192,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   fleet.places = settings.scheduler.max_window;
   fleet.max_message_bytes = options.max_message_bytes;
   fleet.limits = resource_limits(options.limits);
+  fleet.output = options.output;
   return detail::make_core<PoolCore>(settings,
                                      std::make_unique<pool::LocalFleet>(std::move(fleet)));
 }

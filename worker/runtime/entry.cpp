@@ -22,6 +22,7 @@
 
 #include "common/role.hpp"
 #include "common/spawn_request.hpp"
+#include "worker/runtime/output.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -69,6 +70,7 @@ void apply(const std::vector<ResourceLimit>& limits) {
   setpgid(0, 0);
   die_with(received.request.supervisor);
   set_title(arguments, received.request);
+  print_to(std::move(received.output));
   detail::set_role(detail::Role::worker);
   try {
     apply(received.request.limits);
@@ -108,6 +110,7 @@ pid_t clone_for_supervisor() {
 
 [[noreturn]] void be_zygote(const Arguments& arguments, Runner runner) {
   prctl(PR_SET_NAME, "flagship-zygote");
+  std::fflush(nullptr);  // or every clone would print it
   const bool cloneable = single_threaded();
   try {
     ReceivedRequest received;
@@ -117,7 +120,7 @@ pid_t clone_for_supervisor() {
         close(kSpawnSocket);
         work(arguments, std::move(received), runner);
       }
-      received.claim_page.reset();
+      received = {};
       send_pid(kSpawnSocket, pid);
     }
   } catch (const std::exception&) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -10,6 +11,8 @@
 #include <zmq.hpp>
 
 #include "common/os/unique_fd.hpp"
+#include "flagship/options.hpp"
+#include "master/pool/io/outputs.hpp"
 #include "master/pool/io/run_dir.hpp"
 #include "master/pool/io/spawner.hpp"
 #include "master/pool/loop/fleet.hpp"
@@ -23,6 +26,7 @@ struct FleetSettings {
   std::uint32_t places = 1;  // of each claim page
   std::size_t max_message_bytes = 0;
   std::vector<ResourceLimit> limits;
+  std::function<void(const WorkerOutput&)> output;  // empty: to stderr
 };
 
 /// Worker processes on this host: children of this process, a PUSH socket each, one PULL for what
@@ -59,6 +63,7 @@ class LocalFleet final : public Fleet {
   void read_results(Happenings& out);
   void reap(Worker& worker, Happenings& out);
   void watch(int fd, std::uint64_t key);
+  void listen_to_outputs();
 
   const FleetSettings settings_;
   const std::string host_;
@@ -68,6 +73,8 @@ class LocalFleet final : public Fleet {
   UniqueFd epoll_;
   std::shared_ptr<EventFd> waker_;
   Spawner spawner_;
+  Outputs outputs_;
+  bool listening_ = false;  // to outputs
   std::vector<Worker> workers_;
   std::vector<std::uint32_t> blocked_;  // workers with something unsent
 };

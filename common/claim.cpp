@@ -12,7 +12,9 @@ namespace flagship {
 namespace {
 
 std::size_t bytes_of(std::size_t places) {
-  return places * sizeof(ClaimPlace) + wire::Outbox::kBytes;
+  static_assert(sizeof(ClaimPlace) % alignof(CrashNote) == 0 &&
+                wire::Outbox::kBytes % alignof(CrashNote) == 0);
+  return places * sizeof(ClaimPlace) + wire::Outbox::kBytes + sizeof(CrashNote);
 }
 
 }  // namespace

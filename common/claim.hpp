@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "common/crash_note.hpp"
 #include "common/os/unique_fd.hpp"
 #include "common/wire/outbox.hpp"
 
@@ -67,7 +68,8 @@ class ClaimPlace {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 };
 
-/// The mapping of one worker's places, and of its outbox behind them; unmapped at destruction.
+/// The mapping of one worker's places, of its outbox behind them, and of its crash note; unmapped
+/// at destruction.
 /// Zeroed when made.
 class ClaimPage {
  public:
@@ -84,6 +86,10 @@ class ClaimPage {
   std::size_t size() const { return size_; }
   wire::Outbox outbox() const {
     return wire::Outbox(reinterpret_cast<std::byte*>(places_ + size_));
+  }
+  CrashNote& crash_note() const {
+    return *reinterpret_cast<CrashNote*>(reinterpret_cast<std::byte*>(places_ + size_) +
+                                         wire::Outbox::kBytes);
   }
   /// The memfd, while kept open by its creator.
   int fd() const { return fd_.get(); }

@@ -22,6 +22,7 @@
 
 #include "common/role.hpp"
 #include "common/spawn_request.hpp"
+#include "worker/runtime/crash_report.hpp"
 #include "worker/runtime/output.hpp"
 
 namespace flagship::worker {
@@ -76,6 +77,7 @@ void apply(const std::vector<ResourceLimit>& limits) {
     apply(received.request.limits);
     ClaimPage claims = ClaimPage::map(received.claim_page.get(), received.request.places);
     received.claim_page.reset();
+    report_crashes_in(claims.crash_note());
     Session session(received.request, std::move(claims));
     runner(session);
     std::fflush(nullptr);
@@ -147,6 +149,7 @@ void enter_if_started_by_supervisor(int argc, char** argv, Runner runner) {
   const bool zygote = std::string_view(argv[1]) == kZygoteFlag;
   if (!zygote && std::string_view(argv[1]) != kWorkerFlag) return;
   die_with(static_cast<pid_t>(std::atoi(argv[2])));
+  prepare_crash_reports();
   const Arguments arguments{argc, argv};
   if (zygote) be_zygote(arguments, runner);
   be_only_worker(arguments, runner);

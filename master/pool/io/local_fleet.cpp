@@ -152,6 +152,7 @@ std::string LocalFleet::start(core::WorkerRef ref) {
                              std::to_string(ref.incarnation);
     request.results_endpoint = "ipc://" + dir_.path() + "/results";
     worker.tasks.bind(request.tasks_endpoint);
+    worker.oom_kills = oom_kills_.count();
     const UniqueFd output = outputs_.open(ref.id);
     const pid_t pid = spawner_.start(request, worker.claims.fd(), output.get());
     worker.claims.close_fd();
@@ -208,8 +209,9 @@ void LocalFleet::flush_unsent() {
 }
 
 void LocalFleet::signal(core::WorkerRef ref, int signal) {
-  const Worker& worker = workers_[ref.id];
+  Worker& worker = workers_[ref.id];
   if (worker.pid == 0) return;
+  worker.killed = worker.killed || signal == SIGKILL;
   if (kill(-worker.pid, signal) != 0) pidfd_send_signal(worker.pidfd.get(), signal, nullptr, 0);
 }
 
@@ -281,6 +283,13 @@ void LocalFleet::read_results(Happenings& out) {
   }
 }
 
+void LocalFleet::explain(const Worker& worker, Death& death) {
+  death.stderr_tail = outputs_.close(worker.ref.id);
+  death.backtrace = crashes_.backtrace(worker.claims.crash_note(), death.signal, spawner_.file());
+  death.out_of_memory = death.signal == SIGKILL && !worker.killed &&
+                        oom_kills_.explains_death_since(worker.oom_kills);
+}
+
 void LocalFleet::reap(Worker& worker, Happenings& out) {
   if (worker.pid == 0) return;
   // Before it is reaped its pid, and so its group, can be nobody else's.
@@ -300,7 +309,7 @@ void LocalFleet::reap(Worker& worker, Happenings& out) {
       death.signal = info.si_status;
     death.peak_rss = static_cast<std::size_t>(usage.ru_maxrss) * 1024;
   }
-  death.stderr_tail = outputs_.close(worker.ref.id);
+  explain(worker, death);
   worker.pidfd.reset();
   worker.pid = 0;
   out.gone.push_back({worker.ref, std::move(death)});

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,6 +13,8 @@
 
 #include "common/os/unique_fd.hpp"
 #include "flagship/options.hpp"
+#include "master/pool/io/crash_reader.hpp"
+#include "master/pool/io/oom_kills.hpp"
 #include "master/pool/io/outputs.hpp"
 #include "master/pool/io/run_dir.hpp"
 #include "master/pool/io/spawner.hpp"
@@ -52,6 +55,8 @@ class LocalFleet final : public Fleet {
   struct Worker {
     core::WorkerRef ref;
     pid_t pid = 0;
+    bool killed = false;                     // by us
+    std::optional<std::uint64_t> oom_kills;  // before its start
     UniqueFd pidfd;
     ClaimPage claims;
     zmq::socket_t tasks;
@@ -62,6 +67,7 @@ class LocalFleet final : public Fleet {
   void flush_unsent();
   void read_results(Happenings& out);
   void reap(Worker& worker, Happenings& out);
+  void explain(const Worker& worker, Death& death);
   void watch(int fd, std::uint64_t key);
   void listen_to_outputs();
 
@@ -75,6 +81,8 @@ class LocalFleet final : public Fleet {
   Spawner spawner_;
   Outputs outputs_;
   bool listening_ = false;  // to outputs
+  CrashReader crashes_;
+  OomKills oom_kills_;
   std::vector<Worker> workers_;
   std::vector<std::uint32_t> blocked_;  // workers with something unsent
 };

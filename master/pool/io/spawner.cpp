@@ -15,24 +15,15 @@
 #include <system_error>
 #include <utility>
 
+#include "common/os/sanitizers.hpp"
+
 extern char** environ;
 
 namespace flagship::pool {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kCloneable =
-    false;  // a sanitizer's runtime does not survive being cloned behind its back
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kCloneable = false;
-#else
-constexpr bool kCloneable = true;
-#endif
-#else
-constexpr bool kCloneable = true;
-#endif
-
+// A sanitizer's runtime does not survive being cloned behind its back.
+constexpr bool kCloneable = !kSanitized;
 constexpr timeval kZygoteAnswerLimit{10, 0};
 // argv[0]: room for the title that a worker shows in ps.
 const std::string kTitle = "flagship-worker" + std::string(48, ' ');
@@ -108,6 +99,11 @@ pid_t Spawner::spawn(const char* flag, int socket) {
     throw std::system_error(error, std::generic_category(),
                             "cannot start the worker program " + program());
   return pid;
+}
+
+std::string Spawner::file() const {
+  if (zygote_ != 0) return "/proc/" + std::to_string(zygote_) + "/exe";
+  return executable_.empty() ? "/proc/self/exe" : executable_;
 }
 
 void Spawner::warm_up() {

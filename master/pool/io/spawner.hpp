@@ -28,6 +28,8 @@ class Spawner {
   /// prints to `output`. Throws std::runtime_error with a sentence that names the program and the
   /// cause.
   pid_t start(const SpawnRequest& request, int claim_page, int output);
+  /// Where the executable of the workers can be read, also when another is in its place by now.
+  std::string file() const;
 
  private:
   pid_t spawn(const char* flag, int socket);

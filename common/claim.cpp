@@ -9,17 +9,13 @@
 
 namespace flagship {
 
-namespace {
-
-std::size_t bytes_of(std::size_t places) {
-  return places * sizeof(ClaimPlace) + wire::Outbox::kBytes + sizeof(detail::ChunkNotes::Shared);
+std::size_t ClaimPage::bytes_for(std::size_t places) {
+  return behind_outbox(places) + sizeof(detail::ChunkNotes::Shared) + sizeof(CrashNote);
 }
-
-}  // namespace
 
 ClaimPage ClaimPage::create(std::size_t places) {
   UniqueFd fd(memfd_create("flagship-claims", MFD_CLOEXEC));
-  if (!fd || ftruncate(fd.get(), static_cast<off_t>(bytes_of(places))) != 0)
+  if (!fd || ftruncate(fd.get(), static_cast<off_t>(bytes_for(places))) != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make the claim page of a worker");
   ClaimPage page = map(fd.get(), places);
@@ -28,7 +24,7 @@ ClaimPage ClaimPage::create(std::size_t places) {
 }
 
 ClaimPage ClaimPage::map(int fd, std::size_t places) {
-  void* const at = mmap(nullptr, bytes_of(places), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* const at = mmap(nullptr, bytes_for(places), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (at == MAP_FAILED)
     throw std::system_error(errno, std::generic_category(),
                             "cannot map the claim page of a worker");
@@ -51,7 +47,7 @@ ClaimPage& ClaimPage::operator=(ClaimPage&& other) noexcept {
 }
 
 ClaimPage::~ClaimPage() {
-  if (places_ != nullptr) munmap(places_, bytes_of(size_));
+  if (places_ != nullptr) munmap(places_, bytes_for(size_));
 }
 
 }  // namespace flagship

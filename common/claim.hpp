@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "common/crash_note.hpp"
 #include "common/os/unique_fd.hpp"
 #include "common/wire/outbox.hpp"
 #include "flagship/detail/chunk_notes.hpp"
@@ -68,8 +69,8 @@ class ClaimPlace {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 };
 
-/// The mapping of one worker's places, and of its outbox and notes behind them; unmapped at
-/// destruction. Zeroed when made.
+/// The mapping of one worker's places, and behind them of its outbox, its notes of a chunk, and its
+/// crash note; unmapped at destruction. Zeroed when made.
 class ClaimPage {
  public:
   ClaimPage() = default;
@@ -83,18 +84,25 @@ class ClaimPage {
 
   ClaimPlace& operator[](std::size_t place) const { return places_[place]; }
   std::size_t size() const { return size_; }
-  wire::Outbox outbox() const {
-    return wire::Outbox(reinterpret_cast<std::byte*>(places_ + size_));
-  }
+  wire::Outbox outbox() const { return wire::Outbox(memory() + size_ * sizeof(ClaimPlace)); }
   detail::ChunkNotes::Shared& notes() const {
-    auto* const behind = reinterpret_cast<std::byte*>(places_ + size_) + wire::Outbox::kBytes;
-    return *reinterpret_cast<detail::ChunkNotes::Shared*>(behind);
+    return *reinterpret_cast<detail::ChunkNotes::Shared*>(memory() + behind_outbox(size_));
+  }
+  CrashNote& crash_note() const {
+    return *reinterpret_cast<CrashNote*>(memory() + behind_outbox(size_) +
+                                         sizeof(detail::ChunkNotes::Shared));
   }
   /// The memfd, while kept open by its creator.
   int fd() const { return fd_.get(); }
   void close_fd() { fd_.reset(); }
 
  private:
+  static std::size_t bytes_for(std::size_t places);
+  static std::size_t behind_outbox(std::size_t places) {
+    return places * sizeof(ClaimPlace) + wire::Outbox::kBytes;
+  }
+  std::byte* memory() const { return reinterpret_cast<std::byte*>(places_); }
+
   UniqueFd fd_;
   ClaimPlace* places_ = nullptr;
   std::size_t size_ = 0;

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -18,14 +19,17 @@ constexpr std::size_t kMostBytes = 16 * 1024;
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-union ControlBuffer {  // aligned for a header, room for one descriptor
+using Descriptors = std::array<int, 2>;  // claim page, output
+
+union ControlBuffer {  // aligned for a header, room for the descriptors
   cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
+  char bytes[CMSG_SPACE(sizeof(Descriptors))];
 };
 
 }  // namespace
 
-void send_request(int socket, const SpawnRequest& request, int claim_page) {
+void send_request(int socket, const SpawnRequest& request, int claim_page, int output) {
+  const Descriptors descriptors{claim_page, output};
   std::string body;
   Writer(body).put(request);
   iovec part{body.data(), body.size()};
@@ -38,8 +42,8 @@ void send_request(int socket, const SpawnRequest& request, int claim_page) {
   cmsghdr* const header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &claim_page, sizeof claim_page);
+  header->cmsg_len = CMSG_LEN(sizeof descriptors);
+  std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof descriptors);
   if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) fail("cannot ask for a worker");
 }
 
@@ -57,11 +61,13 @@ bool receive_request(int socket, ReceivedRequest& received) {
   while (bytes < 0 && errno == EINTR);
   if (bytes < 0) fail("cannot receive the order to start a worker");
   if (bytes == 0) return false;
-  int fd = -1;
+  Descriptors descriptors{-1, -1};
   if (const cmsghdr* header = CMSG_FIRSTHDR(&message);
-      header != nullptr && header->cmsg_type == SCM_RIGHTS)
-    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  received.claim_page.reset(fd);
+      header != nullptr && header->cmsg_type == SCM_RIGHTS &&
+      header->cmsg_len == CMSG_LEN(sizeof descriptors))
+    std::memcpy(descriptors.data(), CMSG_DATA(header), sizeof descriptors);
+  received.claim_page.reset(descriptors[0]);
+  received.output.reset(descriptors[1]);
   Reader in(std::string_view(body).substr(0, static_cast<std::size_t>(bytes)));
   received.request = in.get<SpawnRequest>();
   return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a worker process must know before it can say Hello, and how that reaches it: one packet on
-// an inherited socket, the claim page's descriptor with it.
+// an inherited socket, with it the descriptors of the claim page and of what it prints to.
 #pragma once
 
 #include <sys/types.h>
@@ -43,10 +43,11 @@ struct SpawnRequest {
 struct ReceivedRequest {
   SpawnRequest request;
   UniqueFd claim_page;
+  UniqueFd output;  // its stdout and stderr
 };
 
 /// Throws std::system_error.
-void send_request(int socket, const SpawnRequest& request, int claim_page);
+void send_request(int socket, const SpawnRequest& request, int claim_page, int output);
 /// False at the end of the stream; throws std::system_error or SerializationError.
 bool receive_request(int socket, ReceivedRequest& received);
 

@@ -23,9 +23,10 @@ namespace {
 class ElfFile {
  public:
   explicit ElfFile(const char* path) {
-    const UniqueFd file(open(path, O_RDONLY | O_CLOEXEC));
+    const UniqueFd file(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
-    if (!file || fstat(file.get(), &status) != 0 || status.st_size <= 0) return;
+    if (!file || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
+      return;
     const auto bytes = static_cast<std::size_t>(status.st_size);
     void* const start = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
     if (start != MAP_FAILED) bytes_ = {static_cast<const char*>(start), bytes};
@@ -85,9 +86,8 @@ std::string file_of(const link_map& module) {
   return *module.l_name != '\0' ? module.l_name : "/proc/self/exe";
 }
 
-std::string short_name(const link_map& module) {
-  std::string path = file_of(module);
-  if (*module.l_name == '\0') {
+std::string short_name(std::string path) {
+  if (path.starts_with("/proc/")) {
     char target[4096];
     const ssize_t length = readlink(path.c_str(), target, sizeof target);
     if (length > 0) path.assign(target, static_cast<std::size_t>(length));
@@ -95,10 +95,10 @@ std::string short_name(const link_map& module) {
   return path.substr(path.rfind('/') + 1);
 }
 
-void name_functions(const link_map& module, const std::vector<Symbol*>& places) {
-  const std::string name = short_name(module);
+void name_functions(const std::string& file, const std::vector<Symbol*>& places) {
+  const std::string name = short_name(file);
   for (Symbol* const place : places) place->module = name;
-  ElfFile(file_of(module).c_str()).each_function([&](const ElfW(Sym) & symbol, auto mangled) {
+  ElfFile(file.c_str()).each_function([&](const ElfW(Sym) & symbol, auto mangled) {
     for (Symbol* const place : places)
       if (place->function.empty() && place->offset - symbol.st_value < symbol.st_size)
         place->function = readable(mangled);
@@ -121,7 +121,18 @@ std::vector<Symbol> symbols_of(std::span<void* const> returns) {
     symbols[i].offset -= module->l_addr;
     modules[module].push_back(&symbols[i]);
   }
-  for (const auto& [module, places] : modules) name_functions(*module, places);
+  for (const auto& [module, places] : modules) name_functions(file_of(*module), places);
+  return symbols;
+}
+
+std::vector<Symbol> symbols_in(std::span<const FilePlace> places) {
+  std::vector<Symbol> symbols(places.size());
+  std::map<std::string, std::vector<Symbol*>> files;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    symbols[i].offset = places[i].offset;
+    if (!places[i].file.empty()) files[places[i].file].push_back(&symbols[i]);
+  }
+  for (const auto& [file, inside] : files) name_functions(file, inside);
   return symbols;
 }
 

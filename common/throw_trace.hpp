@@ -29,6 +29,11 @@ class ThrowTrace {
   /// One function a line, innermost first.
   std::string text() const;
 
+  /// Null: it runs no task. For signal handlers too, like what follows.
+  static const ThrowTrace* of_this_thread() noexcept;
+  std::string_view task() const noexcept { return task_; }
+  const void* frame() const noexcept { return frame_; }
+
  private:
   static constexpr std::size_t kMostFrames = 32;
   ThrowTrace(std::string_view task, void* frame);

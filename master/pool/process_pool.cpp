@@ -209,6 +209,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   fleet.max_message_bytes = options.max_message_bytes;
   fleet.limits = resource_limits(options.limits);
   fleet.isolation = isolation_of(options.isolation);
+  fleet.output = options.output;
   return detail::make_core<PoolCore>(settings,
                                      std::make_unique<pool::LocalFleet>(std::move(fleet)));
 }

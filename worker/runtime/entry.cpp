@@ -22,7 +22,9 @@
 
 #include "common/role.hpp"
 #include "common/spawn_request.hpp"
+#include "worker/runtime/crash_report.hpp"
 #include "worker/runtime/isolation.hpp"
+#include "worker/runtime/output.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -71,12 +73,14 @@ void apply(const std::vector<ResourceLimit>& limits) {
   setpgid(0, 0);
   die_with(received.request.supervisor);
   set_title(arguments, received.request);
+  print_to(std::move(received.output));
   detail::set_role(detail::Role::worker);
   try {
     apply(received.request.limits);
     const auto isolation = isolate(received.request, alone);
     ClaimPage claims = ClaimPage::map(received.claim_page.get(), received.request.places);
     received.claim_page.reset();
+    report_crashes_in(claims.crash_note());
     Session session(received.request, std::move(claims), isolation);
     runner(session);
     std::fflush(nullptr);
@@ -111,6 +115,7 @@ pid_t clone_for_supervisor() {
 
 [[noreturn]] void be_zygote(const Arguments& arguments, Runner runner) {
   prctl(PR_SET_NAME, "flagship-zygote");
+  std::fflush(nullptr);  // or every clone would print it
   const bool cloneable = single_threaded();
   try {
     ReceivedRequest received;
@@ -120,7 +125,7 @@ pid_t clone_for_supervisor() {
         close(kSpawnSocket);
         work(arguments, std::move(received), runner, true);
       }
-      received.claim_page.reset();
+      received = {};
       send_pid(kSpawnSocket, pid);
     }
   } catch (const std::exception&) {
@@ -147,6 +152,7 @@ void enter_if_started_by_supervisor(int argc, char** argv, Runner runner) {
   const bool zygote = std::string_view(argv[1]) == kZygoteFlag;
   if (!zygote && std::string_view(argv[1]) != kWorkerFlag) return;
   die_with(static_cast<pid_t>(std::atoi(argv[2])));
+  prepare_crash_reports();
   const Arguments arguments{argc, argv};
   if (zygote) be_zygote(arguments, runner);
   be_only_worker(arguments, runner);

@@ -107,14 +107,14 @@ class BrokenProcessPool : public BrokenExecutor {
 struct Death {
   pid_t pid = 0;
   std::string host;
-  int signal = 0;      // 0: it was no signal
-  int exit_code = -1;  // -1: it did not exit by itself
-  bool out_of_memory = false;
-  std::size_t peak_rss = 0;  // bytes
+  int signal = 0;              // 0: it was no signal
+  int exit_code = -1;          // -1: it did not exit by itself
+  bool out_of_memory = false;  // the kernel killed it for want of memory in the pool's cgroup
+  std::size_t peak_rss = 0;    // bytes
   std::string task;
   int attempt = 1;
-  std::string stderr_tail;
-  std::string backtrace;
+  std::string stderr_tail;  // the last lines that it wrote, to its standard output too
+  std::string backtrace;    // of a crash, as in RemoteError
 };
 
 /// The worker that ran the call died while it ran.

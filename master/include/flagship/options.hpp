@@ -8,8 +8,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flagship/initializer.hpp"
@@ -35,6 +37,14 @@ struct Limits {
   bool core = false;  // true: core files as this process has them; false: none
 };
 
+/// What a worker process has written to its standard output and standard error, in that order as
+/// far as it wrote them in one: whole lines, each with its end.
+struct WorkerOutput {
+  int worker = 0;
+  pid_t pid = 0;
+  std::string_view text;  // only during the call
+};
+
 struct PoolOptions {
   int max_workers = 0;             // 0: the CPUs this process may use (affinity and cgroup quota)
   int max_tasks_per_worker = 0;    // 0: no limit; else the worker is replaced after that many
@@ -55,6 +65,10 @@ struct PoolOptions {
   duration flush_after =
       std::chrono::milliseconds(5);  // how long a busy worker may keep a result to itself
   Isolation isolation{};             // of each worker process
+  // Who gets what workers print; in the pool's own thread, which it must not hold up. What it
+  // throws is logged and dropped. Empty: this process's stderr, each line after
+  // "[pool-1/worker-0] ".
+  std::function<void(const WorkerOutput&)> output{};
 };
 
 /// For `with`: how some calls differ from others.

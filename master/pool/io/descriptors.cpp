@@ -15,7 +15,7 @@ namespace flagship::pool {
 namespace {
 
 constexpr std::uint64_t kPerWorker =
-    6;  // listener, its signaller, task and result connections, pidfd, one to spare
+    7;  // listener, its signaller, task and result connections, pidfd, output, one to spare
 constexpr std::uint64_t kPerPool = 32;
 
 std::uint64_t open_now() {

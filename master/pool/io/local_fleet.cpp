@@ -27,10 +27,12 @@ namespace {
 
 constexpr std::uint64_t kResultsKey = ~0ull;
 constexpr std::uint64_t kWakeKey = ~0ull - 1;
+constexpr std::uint64_t kOutputsKey = ~0ull - 2;
 constexpr std::uint64_t kConnectKey = 1ull
                                       << 32;  // + worker: its task socket can be written, perhaps
 constexpr std::size_t kMostMessages = 64;  // of one look, so that deaths and callers get their turn
 constexpr auto kConnectRetry = std::chrono::milliseconds(2);
+constexpr auto kStderrRetry = std::chrono::milliseconds(5);
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -96,6 +98,7 @@ LocalFleet::LocalFleet(FleetSettings settings)
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       waker_(std::make_shared<EventFd>()),
       spawner_(settings_.worker_executable),
+      outputs_(settings_.pool_name, settings_.output, settings_.max_workers),
       workers_(settings_.max_workers) {
   require_descriptors(settings_.max_workers);
   const int sockets = std::max(1023, static_cast<int>(settings_.max_workers) * 2 + 16);
@@ -150,9 +153,12 @@ std::string LocalFleet::start(core::WorkerRef ref) {
                              std::to_string(ref.incarnation);
     request.results_endpoint = "ipc://" + dir_.path() + "/results";
     worker.tasks.bind(request.tasks_endpoint);
-    const pid_t pid = spawner_.start(request, worker.claims.fd());
+    worker.oom_kills = oom_kills_.count();
+    const UniqueFd output = outputs_.open(ref.id);
+    const pid_t pid = spawner_.start(request, worker.claims.fd(), output.get());
     worker.claims.close_fd();
     worker.pid = pid;
+    outputs_.started(ref.id, pid);
     worker.pidfd.reset(pidfd_open(pid, 0));
     if (!worker.pidfd)
       throw std::system_error(errno, std::generic_category(),
@@ -164,6 +170,7 @@ std::string LocalFleet::start(core::WorkerRef ref) {
       kill(worker.pid, SIGKILL);
       waitpid(worker.pid, nullptr, 0);
     }
+    outputs_.close(ref.id);
     worker = {};
     return error.what();
   }
@@ -203,8 +210,9 @@ void LocalFleet::flush_unsent() {
 }
 
 void LocalFleet::signal(core::WorkerRef ref, int signal) {
-  const Worker& worker = workers_[ref.id];
+  Worker& worker = workers_[ref.id];
   if (worker.pid == 0) return;
+  worker.killed = worker.killed || signal == SIGKILL;
   if (kill(-worker.pid, signal) != 0) pidfd_send_signal(worker.pidfd.get(), signal, nullptr, 0);
 }
 
@@ -218,12 +226,29 @@ void LocalFleet::bury(core::WorkerRef ref) {
   worker = {};
 }
 
+// While stderr takes nothing the workers' pipes fill up, and who prints waits: in its task, not
+// here.
+void LocalFleet::listen_to_outputs() {
+  const bool wanted = !outputs_.held_up();
+  if (wanted == listening_) return;
+  if (wanted)
+    watch(outputs_.fd(), kOutputsKey);
+  else
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, outputs_.fd(), nullptr);
+  listening_ = wanted;
+}
+
 void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
   read_results(out);
   if (!blocked_.empty()) flush_unsent();
+  outputs_.flush();
+  listen_to_outputs();
   int timeout = out.messages.empty() ? milliseconds_until(deadline) : 0;
-  if (!blocked_.empty() && (timeout < 0 || timeout > kConnectRetry.count()))
-    timeout = kConnectRetry.count();
+  const auto at_most = [&timeout](std::chrono::milliseconds time) {
+    if (timeout < 0 || timeout > time.count()) timeout = static_cast<int>(time.count());
+  };
+  if (!blocked_.empty()) at_most(kConnectRetry);
+  if (outputs_.unwritten()) at_most(kStderrRetry);
   std::array<epoll_event, 64> events;
   const int n = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
   std::vector<std::uint32_t> dead;
@@ -231,6 +256,8 @@ void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
     const std::uint64_t key = events[static_cast<std::size_t>(i)].data.u64;
     if (key == kWakeKey)
       waker_->clear();
+    else if (key == kOutputsKey)
+      outputs_.read();
     else if (key < kConnectKey)
       dead.push_back(static_cast<std::uint32_t>(key));
   }
@@ -257,6 +284,13 @@ void LocalFleet::read_results(Happenings& out) {
   }
 }
 
+void LocalFleet::explain(const Worker& worker, Death& death) {
+  death.stderr_tail = outputs_.close(worker.ref.id);
+  death.backtrace = crashes_.backtrace(worker.claims.crash_note(), death.signal, spawner_.file());
+  death.out_of_memory = death.signal == SIGKILL && !worker.killed &&
+                        oom_kills_.explains_death_since(worker.oom_kills);
+}
+
 void LocalFleet::reap(Worker& worker, Happenings& out) {
   if (worker.pid == 0) return;
   // Before it is reaped its pid, and so its group, can be nobody else's.
@@ -276,6 +310,7 @@ void LocalFleet::reap(Worker& worker, Happenings& out) {
       death.signal = info.si_status;
     death.peak_rss = static_cast<std::size_t>(usage.ru_maxrss) * 1024;
   }
+  explain(worker, death);
   worker.pidfd.reset();
   worker.pid = 0;
   out.gone.push_back({worker.ref, std::move(death)});

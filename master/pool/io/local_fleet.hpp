@@ -3,13 +3,19 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 #include <zmq.hpp>
 
 #include "common/os/unique_fd.hpp"
+#include "flagship/options.hpp"
+#include "master/pool/io/crash_reader.hpp"
+#include "master/pool/io/oom_kills.hpp"
+#include "master/pool/io/outputs.hpp"
 #include "master/pool/io/run_dir.hpp"
 #include "master/pool/io/spawner.hpp"
 #include "master/pool/loop/fleet.hpp"
@@ -24,6 +30,7 @@ struct FleetSettings {
   std::size_t max_message_bytes = 0;
   std::vector<ResourceLimit> limits;
   Isolation isolation;
+  std::function<void(const WorkerOutput&)> output;  // empty: to stderr
 };
 
 /// Worker processes on this host: children of this process, a PUSH socket each, one PULL for what
@@ -49,6 +56,8 @@ class LocalFleet final : public Fleet {
   struct Worker {
     core::WorkerRef ref;
     pid_t pid = 0;
+    bool killed = false;                     // by us
+    std::optional<std::uint64_t> oom_kills;  // before its start
     UniqueFd pidfd;
     ClaimPage claims;
     zmq::socket_t tasks;
@@ -59,7 +68,9 @@ class LocalFleet final : public Fleet {
   void flush_unsent();
   void read_results(Happenings& out);
   void reap(Worker& worker, Happenings& out);
+  void explain(const Worker& worker, Death& death);
   void watch(int fd, std::uint64_t key);
+  void listen_to_outputs();
 
   const FleetSettings settings_;
   const std::string host_;
@@ -69,6 +80,10 @@ class LocalFleet final : public Fleet {
   UniqueFd epoll_;
   std::shared_ptr<EventFd> waker_;
   Spawner spawner_;
+  Outputs outputs_;
+  bool listening_ = false;  // to outputs
+  CrashReader crashes_;
+  OomKills oom_kills_;
   std::vector<Worker> workers_;
   std::vector<std::uint32_t> blocked_;  // workers with something unsent
 };

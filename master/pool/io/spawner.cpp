@@ -15,24 +15,15 @@
 #include <system_error>
 #include <utility>
 
+#include "common/os/sanitizers.hpp"
+
 extern char** environ;
 
 namespace flagship::pool {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kCloneable =
-    false;  // a sanitizer's runtime does not survive being cloned behind its back
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kCloneable = false;
-#else
-constexpr bool kCloneable = true;
-#endif
-#else
-constexpr bool kCloneable = true;
-#endif
-
+// A sanitizer's runtime does not survive being cloned behind its back.
+constexpr bool kCloneable = !kSanitized;
 constexpr timeval kZygoteAnswerLimit{10, 0};
 // argv[0]: room for the title that a worker shows in ps.
 const std::string kTitle = "flagship-worker" + std::string(48, ' ');
@@ -79,8 +70,8 @@ std::string Spawner::program() const {
   return executable_.empty() ? "this executable" : "'" + executable_ + "'";
 }
 
-// Nothing is inherited but the socket and stderr; stdout is for results, so what a task prints goes
-// to stderr.
+// Nothing is inherited but the socket and stderr, for what goes wrong before a worker has its own
+// output; stdout is for results.
 pid_t Spawner::spawn(const char* flag, int socket) {
   FileActions files;
   posix_spawn_file_actions_addopen(files.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -110,20 +101,25 @@ pid_t Spawner::spawn(const char* flag, int socket) {
   return pid;
 }
 
+std::string Spawner::file() const {
+  if (zygote_ != 0) return "/proc/" + std::to_string(zygote_) + "/exe";
+  return executable_.empty() ? "/proc/self/exe" : executable_;
+}
+
 void Spawner::warm_up() {
   if (cloning_ && zygote_ == 0) start_zygote();
 }
 
-pid_t Spawner::start(const SpawnRequest& request, int claim_page) {
-  if (!cloning_) return start_by_exec(request, claim_page);
+pid_t Spawner::start(const SpawnRequest& request, int claim_page, int output) {
+  if (!cloning_) return start_by_exec(request, claim_page, output);
   const bool fresh = zygote_ == 0;
   try {
-    return start_by_clone(request, claim_page);
+    return start_by_clone(request, claim_page, output);
   } catch (const std::system_error&) {
     stop_zygote();
     if (fresh) throw;
   }
-  return start_by_clone(request, claim_page);  // it died meanwhile: one more
+  return start_by_clone(request, claim_page, output);  // it died meanwhile: one more
 }
 
 void Spawner::start_zygote() {
@@ -142,11 +138,11 @@ void Spawner::stop_zygote() {
   zygote_ = 0;
 }
 
-pid_t Spawner::start_by_clone(const SpawnRequest& request, int claim_page) {
+pid_t Spawner::start_by_clone(const SpawnRequest& request, int claim_page, int output) {
   if (zygote_ == 0) start_zygote();
   pid_t pid = 0;
   try {
-    send_request(socket_.get(), request, claim_page);
+    send_request(socket_.get(), request, claim_page, output);
     pid = receive_pid(socket_.get());
   } catch (const std::system_error& error) {
     throw std::system_error(error.code(),
@@ -158,7 +154,7 @@ pid_t Spawner::start_by_clone(const SpawnRequest& request, int claim_page) {
                           // lack them
     cloning_ = false;
     stop_zygote();
-    return start_by_exec(request, claim_page);
+    return start_by_exec(request, claim_page, output);
   }
   if (pid < 0)
     throw std::runtime_error("cannot clone a worker: " + std::generic_category().message(-pid));
@@ -166,12 +162,12 @@ pid_t Spawner::start_by_clone(const SpawnRequest& request, int claim_page) {
   return pid;
 }
 
-pid_t Spawner::start_by_exec(const SpawnRequest& request, int claim_page) {
+pid_t Spawner::start_by_exec(const SpawnRequest& request, int claim_page, int output) {
   auto [ours, theirs] = packet_sockets();
   const pid_t pid = spawn(kWorkerFlag, theirs.get());
   theirs.reset();
   try {
-    send_request(ours.get(), request, claim_page);
+    send_request(ours.get(), request, claim_page, output);
   } catch (const std::system_error&) {
     // It has ended already; that is seen by its pidfd.
   }

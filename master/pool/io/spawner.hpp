@@ -24,16 +24,19 @@ class Spawner {
   /// Gets the zygote going, so that it is loaded when the first worker is wanted. Throws like
   /// `start`.
   void warm_up();
-  /// The pid of a new worker, a child of this process and leader of its own process group. Throws
-  /// std::runtime_error with a sentence that names the program and the cause.
-  pid_t start(const SpawnRequest& request, int claim_page);
+  /// The pid of a new worker, a child of this process and leader of its own process group, which
+  /// prints to `output`. Throws std::runtime_error with a sentence that names the program and the
+  /// cause.
+  pid_t start(const SpawnRequest& request, int claim_page, int output);
+  /// Where the executable of the workers can be read, also when another is in its place by now.
+  std::string file() const;
 
  private:
   pid_t spawn(const char* flag, int socket);
   void start_zygote();
   void stop_zygote();
-  pid_t start_by_exec(const SpawnRequest& request, int claim_page);
-  pid_t start_by_clone(const SpawnRequest& request, int claim_page);
+  pid_t start_by_exec(const SpawnRequest& request, int claim_page, int output);
+  pid_t start_by_clone(const SpawnRequest& request, int claim_page, int output);
   std::string program() const;
 
   const std::string executable_;

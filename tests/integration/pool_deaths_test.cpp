@@ -61,16 +61,18 @@ T hidden(T value) {
 [[gnu::noinline]] int go_deeper(int depth) {
   volatile char room[1024];
   room[0] = static_cast<char>(depth);
+  if (hidden(depth) < 0) return 0;
   const int below = go_deeper(hidden(depth) + 1);
   return below + room[0];
 }
+[[gnu::noinline]] void throw_it() { throw std::runtime_error("nobody catches this"); }
 int crash(const std::string& how) {
   if (how == "segfault") write_nowhere(7);
   if (how == "division") return divide_by_nothing(7);
   if (how == "abort") give_up();
   if (how == "null") call_nothing();
   if (how == "deep") return go_deeper(0);
-  if (how == "terminate") []() noexcept { throw std::runtime_error("nobody catches this"); }();
+  if (how == "terminate") []() noexcept { throw_it(); }();
   if (how == "thread") std::thread([] { write_nowhere(7); }).join();
   return hidden(0);
 }

@@ -35,6 +35,21 @@ nlohmann::json text_or_null(std::string_view text) {
   return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
 }
 
+nlohmann::ordered_json json_of(const WorkerDied& death) {
+  nlohmann::ordered_json json;
+  json["signal"] = text_or_null(death.signal_name());
+  json["exit_code"] =
+      death.exit_code() >= 0 ? nlohmann::json(death.exit_code()) : nlohmann::json(nullptr);
+  json["out_of_memory"] = death.out_of_memory();
+  json["peak_rss"] = death.peak_rss();
+  json["host"] = death.host();
+  json["pid"] = death.pid();
+  json["attempt"] = death.attempt();
+  json["stderr_tail"] = text_or_null(death.stderr_tail());
+  json["backtrace"] = text_or_null(death.backtrace());
+  return json;
+}
+
 }  // namespace
 
 std::string_view class_name(v1::FetchClass error_class) {
@@ -115,6 +130,7 @@ std::string json_line(const ItemReport& report) {
   line["worker"] =
       report.where.worker >= 0 ? nlohmann::json(report.where.worker) : nlohmann::json(nullptr);
   line["pid"] = report.where.pid > 0 ? nlohmann::json(report.where.pid) : nlohmann::json(nullptr);
+  if (report.death) line["death"] = json_of(*report.death);
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

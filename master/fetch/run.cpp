@@ -139,12 +139,13 @@ void Run::submit(Attempt&& attempt) {
   attempts_.emplace(std::move(future), std::move(attempt));
 }
 
-v1::FetchResult Run::result_of(const ResultFuture& future) const {
+v1::FetchResult Run::result_of(const ResultFuture& future, std::optional<WorkerDied>& death) const {
   try {
     return future.result();
-  } catch (const WorkerDied& death) {
-    return error_result(killed_ ? v1::CANCELLED : v1::WORKER_DIED,
-                        killed_ ? "interrupted" : death.what());
+  } catch (const WorkerDied& died) {
+    if (killed_) return error_result(v1::CANCELLED, "interrupted");
+    death = died;
+    return error_result(v1::WORKER_DIED, died.what());
   } catch (const BrokenExecutor&) {
     throw;
   } catch (const std::exception& error) {
@@ -158,7 +159,7 @@ void Run::on_completed(const ResultFuture& future) {
   if (options_.trace) observer_.completed(attempt.item, future);
   if (future.cancelled())
     return stop_heeded_ ? leave(std::move(attempt)) : begin(std::move(attempt));
-  v1::FetchResult result = result_of(future);
+  v1::FetchResult result = result_of(future, attempt.death);
   const Outcome where = future.try_outcome().value_or(Outcome{});
   attempt.lost += std::max(0, where.attempt - 1);
   if (const auto pause = asked_pause(options_.retry, result)) hold_back(attempt.item.url, *pause);
@@ -193,7 +194,7 @@ void Run::hold_back(const std::string& url, std::chrono::milliseconds time) {
 
 void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where) {
   ItemReport report{std::move(attempt.item), std::move(result), attempt.number + attempt.lost,
-                    where};
+                    where, std::move(attempt.death)};
   if (options_.order == Order::completion) return emit(report);
   const std::uint64_t turn = report.item.index;
   out_of_turn_.emplace(turn, std::move(report));

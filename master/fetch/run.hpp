@@ -39,8 +39,9 @@ struct RunOptions {
 struct ItemReport {
   Item item;
   v1::FetchResult result;
-  int attempts = 1;  // those that a worker's death cut short included
-  Outcome where;     // of the last attempt
+  int attempts = 1;                   // those that a worker's death cut short included
+  Outcome where;                      // of the last attempt
+  std::optional<WorkerDied> death{};  // of the worker that ran it, which ended it
 };
 
 struct Totals {
@@ -96,6 +97,7 @@ class Run {
     int number = 1;
     int lost = 0;                 // attempts that a worker's death cut short, besides
     std::optional<Failure> last;  // how the one before it ended
+    std::optional<WorkerDied> death{};
   };
 
   bool refill(Source& source, const std::function<void(Item&)>& prepare);
@@ -111,7 +113,7 @@ class Run {
   void heed_stop();
   bool finished() const;
   Clock::time_point next_wake() const;
-  v1::FetchResult result_of(const ResultFuture& future) const;
+  v1::FetchResult result_of(const ResultFuture& future, std::optional<WorkerDied>& death) const;
   std::size_t under_way() const { return attempts_.size() + waiting_.size() + out_of_turn_.size(); }
 
   const AnyExecutor executor_;

@@ -256,7 +256,16 @@ TEST_F(Signals, AFileThatKillsEveryWorkerIsAnErrorAndTheRestArrives) {
   EXPECT_EQ(items.at("BR")["class"], "worker_died");
   EXPECT_EQ(items.at("BR")["attempts"], 3);
   EXPECT_THAT(std::string(items.at("BR")["reason"]), HasSubstr("SIGKILL"));
+  const Json& death = items.at("BR")["death"];
+  EXPECT_EQ(death["signal"], "SIGKILL");
+  EXPECT_TRUE(death["exit_code"].is_null());
+  EXPECT_EQ(death["out_of_memory"], false);
+  EXPECT_EQ(death["pid"], items.at("BR")["pid"]);
+  EXPECT_EQ(death["host"], items.at("BR")["host"]);
+  EXPECT_EQ(death["attempt"], 3);
+  EXPECT_GT(death["peak_rss"], 1'000'000);
   EXPECT_EQ(items.at("CN")["outcome"], "ok");
+  EXPECT_FALSE(items.at("CN").contains("death"));
   expect_nothing_left(program);
 }
 

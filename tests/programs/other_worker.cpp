@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A worker executable that is not the program which uses it: it knows tasks by name only.
+#include <cstdlib>
 #include <flagship/flagship.hpp>
 #include <stdexcept>
 #include <string>
@@ -13,8 +14,14 @@ struct Refused : std::runtime_error {
 };
 int refuse(int number) { throw Refused(std::to_string(number) + " is refused"); }
 
+[[gnu::noinline]] int crash_elsewhere(int number) {
+  if (number > 0) std::abort();
+  return number;
+}
+
 }  // namespace
 
+FLAGSHIP_TASK("test.crash", crash_elsewhere)
 FLAGSHIP_TASK("test.greet", greet)
 FLAGSHIP_TASK("test.refuse", refuse)
 FLAGSHIP_EXCEPTION(Refused)

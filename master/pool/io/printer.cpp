@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <utility>
 
@@ -12,7 +13,8 @@
 namespace flagship::pool {
 namespace {
 
-constexpr int kLastMoment = 500;  // ms
+constexpr auto kLastMoment = std::chrono::seconds(1);
+constexpr int kLastWaitMs = 100;
 
 /// As many whole lines as a pipe takes in one piece, so that nobody else's come between.
 std::string_view piece_of(std::string_view text) {
@@ -24,7 +26,9 @@ std::string_view piece_of(std::string_view text) {
 }  // namespace
 
 Printer::~Printer() {
-  if (unwritten()) write_ready(kLastMoment);
+  const auto end = std::chrono::steady_clock::now() + kLastMoment;
+  while (unwritten() && std::chrono::steady_clock::now() < end)
+    if (ready(kLastWaitMs)) flush();
 }
 
 void Printer::add(const std::string& prefix, std::string_view lines) {
@@ -40,19 +44,15 @@ void Printer::add(const std::string& prefix, std::string_view lines) {
   }
 }
 
-void Printer::flush() {
-  if (unwritten()) write_ready(0);
-}
-
 // A pipe or terminal that can be written takes PIPE_BUF bytes at once.
 bool Printer::ready(int wait_ms) const {
   pollfd polled{fd_, POLLOUT, 0};
   return poll(&polled, 1, wait_ms) > 0;
 }
 
-void Printer::write_ready(int wait_ms) {
+void Printer::flush() {
   std::size_t done = 0;
-  while (done < unwritten_.size() && ready(wait_ms)) {
+  while (done < unwritten_.size() && ready(0)) {
     const std::string_view piece = piece_of(std::string_view(unwritten_).substr(done));
     const ssize_t written = write(fd_, piece.data(), piece.size());
     if (written >= 0)

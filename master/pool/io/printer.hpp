@@ -24,6 +24,7 @@ class Printer {
 
   /// Each line after the prefix.
   void add(const std::string& prefix, std::string_view lines);
+  /// As much as goes now.
   void flush();
   bool unwritten() const { return !unwritten_.empty(); }
   /// Better not to add more now.
@@ -31,7 +32,6 @@ class Printer {
 
  private:
   bool ready(int wait_ms) const;
-  void write_ready(int wait_ms);
 
   const int fd_;
   std::string unwritten_;

@@ -353,6 +353,20 @@ TEST_F(Lists, NulBytesDoNotEndALine) {
   EXPECT_EQ(items[1].url, "http://h/c");
 }
 
+TEST_F(Lists, AUrlThatIsNoUtf8ReachesItsWorkerAsItIs) {
+  const std::string url = "http://h/caf\xE9.gif";
+  EXPECT_THAT(urls(url), ElementsAre(url));
+  v1::FetchRequest request;
+  request.set_url(url);
+  request.set_key("caf\xE9");
+  request.set_path("caf\xE9.gif");
+  std::string bytes;
+  Writer(bytes).put(request);
+  const auto arrived = Reader(bytes).get<v1::FetchRequest>();
+  EXPECT_EQ(arrived.url(), url);
+  EXPECT_EQ(arrived.path(), "caf\xE9.gif");
+}
+
 TEST_F(Lists, ManyLinesComeWholeAndInOrder) {
   std::string text;
   for (int i = 0; i < 50'000; ++i) text += "http://h/" + std::to_string(i) + "\n";

@@ -181,6 +181,13 @@ TEST(Serializer, a_length_that_the_payload_cannot_hold_is_refused_before_memory_
   EXPECT_THROW(Reader(std::string(20, '\xff')).get<std::string>(), SerializationError);
 }
 
+TEST(Serializer, values_that_take_no_bytes_are_not_read_for_ever) {
+  expect_round_trip(std::vector<std::monostate>(1000));
+  std::string bytes;
+  Writer(bytes).length(std::size_t{1} << 60);
+  EXPECT_THROW(Reader(bytes).get<std::vector<std::monostate>>(), SerializationError);
+}
+
 TEST(Serializer, an_alternative_that_the_variant_does_not_have_is_refused) {
   std::string bytes;
   Writer(bytes).length(2);

@@ -76,6 +76,9 @@ class Writer {
 /// SerializationError.
 class Reader {
  public:
+  /// Values that take no bytes: a few bytes must not make a reader work for ever.
+  static constexpr std::size_t kMostOfNothing = 1 << 24;
+
   explicit Reader(std::string_view bytes) : left_(bytes) {}
 
   /// `bytes` of the input, valid as long as the input is.
@@ -86,6 +89,7 @@ class Reader {
     return taken;
   }
   /// A length that promises at least `unit` bytes for each; refused when more than the input holds.
+  /// Where that says nothing, as `unit` is 0, the most is `kMostOfNothing`.
   std::size_t length(std::size_t unit = 1) {
     std::uint64_t n = 0;
     for (int shift = 0;; shift += 7) {
@@ -94,7 +98,7 @@ class Reader {
       n |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
       if ((byte & 0x80) == 0) break;
     }
-    if (unit != 0 && n > left_.size() / unit)
+    if (unit == 0 ? n > kMostOfNothing : n > left_.size() / unit)
       throw SerializationError("the payload ends too early");
     return static_cast<std::size_t>(n);
   }

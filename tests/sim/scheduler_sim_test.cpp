@@ -1,96 +1,71 @@
 // SPDX-License-Identifier: MIT
-// Random walks of the scheduler. FLAGSHIP_SIM_SCHEDULES: how many; FLAGSHIP_SIM_SEED: this one
-// only.
+// Random walks of the scheduler. FLAGSHIP_SIM_SCHEDULES: how many, FLAGSHIP_SIM_FIRST: from which
+// seed on; FLAGSHIP_SIM_SEED: this one only; FLAGSHIP_SIM_REPLAY: what a failure has printed.
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <numeric>
 #include <string>
 
-#include "tests/sim/world.hpp"
+#include "tests/sim/walks.hpp"
 
 namespace flagship::sim {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
-constexpr std::uint64_t kUsualSchedules = 150;
+constexpr std::uint64_t kUsualSchedules = 2'000;
 #else
-constexpr std::uint64_t kUsualSchedules = 1500;
+constexpr std::uint64_t kUsualSchedules = 20'000;
 #endif
+constexpr std::uint64_t kParts = 4;  // that ctest can run side by side
 
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   const char* const text = std::getenv(variable);
   return text != nullptr ? std::stoull(text) : otherwise;
 }
 
-testing::AssertionResult goes_well(std::uint64_t seed, std::uint64_t& ended) {
-  World world(seed);
-  try {
-    world.run();
-  } catch (const Wrong& wrong) {
-    return testing::AssertionFailure() << wrong.what() << "\n"
-                                       << world.story() << "\nagain: FLAGSHIP_SIM_SEED=" << seed;
-  }
-  ended += world.ended();
-  return testing::AssertionSuccess();
+bool only_one_is_wanted() {
+  return std::getenv("FLAGSHIP_SIM_SEED") != nullptr ||
+         std::getenv("FLAGSHIP_SIM_REPLAY") != nullptr;
 }
 
-TEST(Simulation, every_task_ends_exactly_once_whatever_happens) {
-  std::uint64_t ended = 0;
-  if (std::getenv("FLAGSHIP_SIM_SEED") != nullptr) {
-    EXPECT_TRUE(goes_well(number_from("FLAGSHIP_SIM_SEED", 0), ended));
+class Simulation : public testing::TestWithParam<std::uint64_t> {};
+
+void print(const Walks& walks, std::chrono::duration<double, std::micro> spent) {
+  std::printf("%llu schedules, %llu tasks, %llu events, %.0f us a schedule\n",
+              static_cast<unsigned long long>(walks.schedules),
+              static_cast<unsigned long long>(walks.tasks),
+              static_cast<unsigned long long>(walks.events),
+              spent.count() / static_cast<double>(walks.schedules));
+  for (std::size_t i = 0; i < kSights; ++i)
+    std::printf("%12llu %s\n", static_cast<unsigned long long>(walks.sights[i]), kSightNames[i]);
+}
+
+TEST_P(Simulation, every_task_ends_exactly_once_whatever_happens) {
+  if (only_one_is_wanted()) GTEST_SKIP() << "one walk only";
+  const std::uint64_t schedules = number_from("FLAGSHIP_SIM_SCHEDULES", kUsualSchedules) / kParts;
+  const std::uint64_t first = number_from("FLAGSHIP_SIM_FIRST", 0) + GetParam() * schedules;
+  const auto begin = std::chrono::steady_clock::now();
+  Walks walks;
+  for (std::uint64_t seed = first; seed < first + schedules; ++seed) {
+    if (const auto wrong = walks.walk(seed)) FAIL() << *wrong;
+  }
+  print(walks, std::chrono::steady_clock::now() - begin);
+  if (schedules < kUsualSchedules / kParts) return;
+  for (std::size_t i = 0; i < kSights; ++i)
+    EXPECT_GT(walks.sights[i], 0u) << kSightNames[i] << ": the walks never come there";
+}
+
+INSTANTIATE_TEST_SUITE_P(Part, Simulation, testing::Range<std::uint64_t>(0, kParts));
+
+TEST(SimulationOf, one_seed_or_script) {
+  if (!only_one_is_wanted()) GTEST_SKIP() << "names none";
+  if (const char* const text = std::getenv("FLAGSHIP_SIM_REPLAY"); text != nullptr) {
+    if (const auto wrong = replay(script_from(text))) FAIL() << *wrong;
     return;
   }
-  const std::uint64_t schedules = number_from("FLAGSHIP_SIM_SCHEDULES", kUsualSchedules);
-  for (std::uint64_t seed = 0; seed < schedules; ++seed) ASSERT_TRUE(goes_well(seed, ended));
-  RecordProperty("tasks", std::to_string(ended));
-  EXPECT_GT(ended, schedules) << "the walks do too little";
-}
-
-// Printed, not asserted: machines differ.
-TEST(Simulation, a_thousand_workers_and_a_million_tasks) {
-  constexpr std::uint32_t kWorkers = 1000, kTasks = 1'000'000;
-  core::Settings settings;
-  settings.max_workers = kWorkers;
-  core::Scheduler scheduler(settings);
-  core::Commands commands;
-  core::Time now{};
-  std::vector<core::NewTask> tasks(kTasks);
-  for (std::uint32_t i = 0; i < kTasks; ++i) tasks[i].task = i;
-
-  const auto begin = std::chrono::steady_clock::now();
-  scheduler.handle(core::TasksArrived{tasks}, now, commands);
-  std::vector<core::WorkerRef> workers;
-  for (const core::StartWorker& start : commands.starts) workers.push_back(start.worker);
-  std::vector<std::vector<core::Ticket>> held(kWorkers);
-  std::uint32_t ended = 0;
-  const auto take = [&] {
-    for (const core::Assign& assign : commands.assigns)
-      for (std::uint32_t i = 0; i < assign.count; ++i)
-        held[assign.worker.id].push_back(commands.assigned[assign.first + i].ticket);
-    ended += static_cast<std::uint32_t>(commands.ends.size());
-    commands.clear();
-  };
-  take();
-  for (const core::WorkerRef worker : workers)
-    scheduler.handle(core::WorkerReady{worker}, now, commands), take();
-  std::uint32_t rounds = 0;
-  for (; ended < kTasks && rounds < 10'000; ++rounds) {
-    now += std::chrono::milliseconds(1);
-    for (const core::WorkerRef worker : workers) {
-      if (held[worker.id].empty()) continue;
-      const auto results = std::exchange(held[worker.id], {});
-      const auto busy = std::chrono::microseconds(20) * static_cast<long>(results.size());
-      scheduler.handle(core::ResultsArrived{worker, results, {}, busy}, now, commands);
-      take();
-    }
-  }
-  const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - begin;
-  EXPECT_EQ(ended, kTasks);
-  std::printf("%u workers, %u tasks: %.0f ns a task, %u rounds\n", kWorkers, kTasks,
-              spent.count() / kTasks, rounds);
+  if (const auto wrong = Walks().walk(number_from("FLAGSHIP_SIM_SEED", 0))) FAIL() << *wrong;
 }
 
 }  // namespace

@@ -306,6 +306,8 @@ void World::check_totals() const {
   }
   check(by_worker == held_tasks_, "held tasks are miscounted by worker");
   check(!scheduler_.finished() || living == 0, "finished while a worker lives");
+  const bool timed = settings_.idle_timeout.count() > 0 || !workers.backing_off().empty();
+  check(live_tasks_ > 0 || timed || !scheduler_.next_tick(), "an idle pool asks for a tick");
 }
 
 void World::check_worker(std::uint32_t id) const {

@@ -80,6 +80,27 @@ TEST(TimeLimits, a_result_that_was_faster_than_the_stop_counts) {
   EXPECT_THAT(play.out.kills, IsEmpty());
 }
 
+TEST(TimeLimits, a_pool_that_holds_nothing_any_more_asks_for_no_tick) {
+  Limited play(3);
+  play.results(play.worker, play.held);
+  EXPECT_EQ(play.scheduler.next_tick(), std::nullopt);
+}
+
+TEST(TimeLimits, workers_are_looked_at_each_in_its_own_time) {
+  Play play({.max_workers = 2});
+  const auto workers = play.warm_up(2, Play::kLong);
+  for (const TaskId id : {10u, 11u}) {
+    const NewTask task{id, 0, 0, 1s};
+    play.tell(TasksArrived{{&task, 1}});
+    play.now += 300ms;
+  }
+  play.now += 400ms;
+  EXPECT_THAT(play.tick().looks, ElementsAre(workers[1])) << "the last to be idle was the first";
+  EXPECT_EQ(play.scheduler.next_tick(), play.now + 300ms);
+  play.now += 300ms;
+  EXPECT_THAT(play.tick().looks, ElementsAre(workers[0]));
+}
+
 TEST(TimeLimits, tasks_without_one_are_not_looked_at) {
   Play play({.max_workers = 1});
   play.warm_up(1, Play::kShort);

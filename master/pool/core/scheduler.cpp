@@ -5,10 +5,18 @@
 
 namespace flagship::core {
 
-Scheduler::Scheduler(Settings settings) : settings_(settings), workers_(settings_) {}
+Scheduler::Scheduler(Settings settings)
+    : settings_(settings),
+      workers_(settings_),
+      looks_(settings_.max_workers),
+      harvests_(settings_.max_workers) {}
 
 void Scheduler::handle(const Event& event, Time now, Commands& out) {
   std::visit([&](const auto& what) { on(what, now, out); }, event);
+  if (held_ > 0) return;
+  looks_.clear();
+  harvests_.clear();
+  rebalance_at_.reset();
 }
 
 // ---- tasks
@@ -72,7 +80,7 @@ void Scheduler::on(const WorkerSeen& event, Time now, Commands& out) {
     if (due <= now)
       out.stops.push_back({event.worker, {running.ticket, record.place}});
     else
-      look_later(*worker, due);
+      looks_.add(event.worker.id, due);
   }
   // What has not begun cannot be over before its whole time has passed.
   for (const Ticket ticket : workers_.held_by(*worker)) {
@@ -80,7 +88,7 @@ void Scheduler::on(const WorkerSeen& event, Time now, Commands& out) {
     const auto runs = [ticket](const RunningTask& running) { return running.ticket == ticket; };
     if (timeout == Duration::zero()) continue;
     if (std::none_of(event.running.begin(), event.running.end(), runs))
-      look_later(*worker, now + timeout);
+      looks_.add(event.worker.id, now + timeout);
   }
 }
 
@@ -117,7 +125,7 @@ void Scheduler::on(const ResultsArrived& event, Time now, Commands& out) {
     worker->mean_ns = mean > worker->mean_ns ? mean : (worker->mean_ns + mean) / 2;
     worker->fruitful = true;
     worker->heard = now;
-    if (worker->held > 1) harvest_later(*worker, now + settings_.harvest_after);
+    if (worker->held > 1) harvest_later(event.worker.id, now + settings_.harvest_after);
     fruitless_ = 0;
   }
   if (settings_.max_worker_rss > 0 && event.rss > settings_.max_worker_rss && !worker->retiring &&
@@ -244,8 +252,8 @@ void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::st
   worker.taken_back.clear();
   worker.mean_ns = -1;
   worker.retiring = false;
-  worker.look_at.reset();
-  worker.harvest_at.reset();
+  looks_.remove(ref.id);
+  harvests_.remove(ref.id);
   worker.life = Life::none;
   fruitless_ = fruitful ? 0 : fruitless_ + 1;
   if (fruitless_ > 0 && !terminating_) {
@@ -309,11 +317,10 @@ void Scheduler::on(const Tick&, Time now, Commands& out) {
 std::optional<Time> Scheduler::next_tick() const {
   std::optional<Time> next;
   const auto sooner = [&](Time time) { next = next ? std::min(*next, time) : time; };
-  if (workers_.starting() > 0) {
-    for (std::uint32_t id = 0; id < workers_.size(); ++id)
-      if (workers_[id].life == Life::backing_off) sooner(workers_[id].start_at);
-  }
-  for (const std::optional<Time>& at : {rebalance_at_, dismiss_at_, look_at_, harvest_at_})
+  for (std::size_t i = 0; i < workers_.backing_off().size(); ++i)
+    sooner(workers_[workers_.backing_off().at(i)].start_at);
+  for (const std::optional<Time>& at :
+       {rebalance_at_, dismiss_at_, looks_.next(), harvests_.next()})
     if (at) sooner(*at);
   return next;
 }
@@ -338,15 +345,14 @@ void Scheduler::grow(Time now, Commands& out) {
   const bool all = settings_.eager && !stopping_ && !dismissed_;
   const std::size_t wanted =
       all ? workers_.size() : std::min<std::size_t>(outstanding, workers_.size());
-  if (workers_.starting() > 0) {
-    for (std::uint32_t id = 0; id < workers_.size(); ++id) {
-      if (workers_[id].life != Life::backing_off || workers_[id].start_at > now) continue;
-      if (workers_.staying() <= wanted) {
-        start(id, out);
-      } else {
-        workers_[id].life = Life::none;
-        workers_.refresh(id);
-      }
+  for (std::size_t i = workers_.backing_off().size(); i-- > 0;) {  // those that go leave the set
+    const std::uint32_t id = workers_.backing_off().at(i);
+    if (workers_[id].start_at > now) continue;
+    if (workers_.staying() <= wanted) {
+      start(id, out);
+    } else {
+      workers_[id].life = Life::none;
+      workers_.refresh(id);
     }
   }
   while (workers_.staying() < wanted && !workers_.vacant().empty())
@@ -393,12 +399,12 @@ void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& 
     record.worker = id;
     const Ticket ticket = make_ticket(task, record.stamp);
     record.place = workers_.take_place(worker, ticket);
-    if (record.timeout > Duration::zero()) look_later(worker, now + record.timeout);
+    if (record.timeout > Duration::zero()) looks_.add(id, now + record.timeout);
     out.assigned.push_back({ticket, record.place, record.begun + 1u});
   }
   worker.held += count;
   held_ += count;
-  if (worker.held > 1) harvest_later(worker, now + settings_.harvest_after);
+  if (worker.held > 1) harvest_later(id, now + settings_.harvest_after);
   workers_.refresh(id);
 }
 
@@ -407,9 +413,9 @@ void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& 
 void Scheduler::rebalance(Time now, Commands& out) {
   if (!rebalance_at_ || *rebalance_at_ > now) return;
   rebalance_at_.reset();
-  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
+  for (std::size_t i = 0; i < workers_.ahead().size(); ++i) {
+    const std::uint32_t id = workers_.ahead().at(i);
     const Worker& worker = workers_[id];
-    if (worker.life != Life::ready || worker.held <= worker.concurrency) continue;
     if (now - worker.heard < settings_.rebalance_after) continue;
     take_back(id, (worker.held - worker.concurrency + 1) / 2, out);
   }
@@ -467,9 +473,10 @@ void Scheduler::drain(std::uint32_t id, Commands& out) {
 }
 
 void Scheduler::drain_all(Commands& out) {
-  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
-    if (workers_[id].life == Life::backing_off) workers_[id].life = Life::none;
-    if (workers_[id].life == Life::ready) drain(id, out);
+  while (!workers_.ready().empty()) drain(workers_.ready().last(), out);
+  while (!workers_.backing_off().empty()) {
+    const std::uint32_t id = workers_.backing_off().last();
+    workers_[id].life = Life::none;
     workers_.refresh(id);
   }
 }
@@ -477,47 +484,26 @@ void Scheduler::drain_all(Commands& out) {
 // ---- time limits
 // ---------------------------------------------------------------------------------
 
-void Scheduler::look_later(Worker& worker, Time at) {
-  worker.look_at = std::min(worker.look_at.value_or(at), at);
-  look_at_ = std::min(look_at_.value_or(at), at);
-}
-
-void Scheduler::harvest_later(Worker& worker, Time at) {
-  if (worker.harvest_at) return;
-  worker.harvest_at = at;
-  harvest_at_ = std::min(harvest_at_.value_or(at), at);
+void Scheduler::harvest_later(std::uint32_t id, Time at) {
+  if (!harvests_.has(id)) harvests_.add(id, at);
 }
 
 // A worker speaks between calls, and often enough: who is silent is in a long one, or has not
 // begun. It is looked at again after as long again.
 void Scheduler::harvest(Time now, Commands& out) {
-  if (!harvest_at_ || *harvest_at_ > now) return;
-  harvest_at_.reset();
-  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
-    Worker& worker = workers_[id];
-    if (!worker.harvest_at) continue;
-    const Time due = std::max(*worker.harvest_at, worker.heard + settings_.harvest_after);
-    worker.harvest_at.reset();
+  for (const std::uint32_t id : harvests_.take_due(now)) {
+    const Worker& worker = workers_[id];
     if (worker.held < 2) continue;
+    const Time due = worker.heard + settings_.harvest_after;
     if (due <= now) out.harvests.push_back({id, worker.incarnation});
-    harvest_later(worker, due > now ? due : now + (now - worker.heard));
+    harvest_later(id, due > now ? due : now + (now - worker.heard));
   }
 }
 
-// At those that may be running something for too long by now; the others' turn is remembered.
+// At those that may be running something for too long by now.
 void Scheduler::look(Time now, Commands& out) {
-  if (!look_at_ || *look_at_ > now) return;
-  look_at_.reset();
-  for (std::uint32_t id = 0; id < workers_.size(); ++id) {
-    Worker& worker = workers_[id];
-    if (!worker.look_at) continue;
-    if (*worker.look_at > now) {
-      look_at_ = std::min(look_at_.value_or(*worker.look_at), *worker.look_at);
-      continue;
-    }
-    worker.look_at.reset();
-    if (worker.held > 0) out.looks.push_back({id, worker.incarnation});
-  }
+  for (const std::uint32_t id : looks_.take_due(now))
+    if (workers_[id].held > 0) out.looks.push_back({id, workers_[id].incarnation});
 }
 
 }  // namespace flagship::core

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "master/pool/core/agenda.hpp"
 #include "master/pool/core/task_table.hpp"
 #include "master/pool/core/types.hpp"
 #include "master/pool/core/worker_table.hpp"
@@ -75,9 +76,8 @@ class Scheduler {
   void drain(std::uint32_t id, Commands& out);
   void dismiss_idle(Time now, Commands& out);
   void look(Time now, Commands& out);
-  void look_later(Worker& worker, Time at);
   void harvest(Time now, Commands& out);
-  void harvest_later(Worker& worker, Time at);
+  void harvest_later(std::uint32_t id, Time at);
   void drain_all(Commands& out);
 
   const Settings settings_;
@@ -87,8 +87,8 @@ class Scheduler {
   std::size_t stale_results_ = 0;
   std::optional<Time> rebalance_at_;
   std::optional<Time> dismiss_at_;  // when one may have been idle for too long
-  std::optional<Time> look_at_;     // the earliest of the workers'
-  std::optional<Time> harvest_at_;  // likewise
+  Agenda looks_;                    // when a task may have run too long
+  Agenda harvests_;                 // when a worker may have been silent for too long
   std::size_t turn_ = 0;      // whose turn it is among workers that are busy and can hold more
   int fruitless_ = 0;         // workers in a row that ended without having begun a task
   bool dismissed_ = false;    // some were idle for too long: `eager` has had its day

@@ -24,7 +24,8 @@ WorkerTable::WorkerTable(const Settings& settings)
       workers_(settings.max_workers),
       lives_(settings.max_workers, Life::none) {
   const std::uint32_t n = settings.max_workers;
-  for (IndexSet* set : {&idle_, &partial_, &ahead_, &vacant_}) set->resize(n);
+  for (IndexSet* set : {&idle_, &partial_, &ahead_, &vacant_, &ready_, &backing_off_})
+    set->resize(n);
   for (std::uint32_t id = n; id-- > 0;) {  // so that 0 is the first to be started
     if (settings.concurrency > 0) {
       const std::uint32_t rest = id < settings.concurrency % n ? 1 : 0;
@@ -73,6 +74,8 @@ void WorkerTable::refresh(std::uint32_t id) {
   partial_.put(id, open && worker.held > 0);
   ahead_.put(id, worker.life == Life::ready && worker.held > worker.concurrency);
   vacant_.put(id, worker.life == Life::none);
+  ready_.put(id, worker.life == Life::ready);
+  backing_off_.put(id, worker.life == Life::backing_off);
   const auto counts = [](Life life) {
     return life == Life::starting || life == Life::backing_off ? 1u : 0u;
   };

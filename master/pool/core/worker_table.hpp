@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -41,12 +40,10 @@ struct Worker {
   bool retiring = false;   // it is given nothing more, and leaves once it holds nothing
   double mean_ns = -1;     // running time of a call lately; negative: not known yet
   Time ready_at{};
-  Time heard{};                    // when it last delivered, or was first given something
-  Time start_at{};                 // while backing off
-  Time idle_since{};               // while ready and holding nothing
-  std::optional<Time> look_at;     // when a task that it holds may have run too long
-  std::optional<Time> harvest_at;  // when it may have been silent for too long
-  std::vector<Ticket> by_place;    // 0: free
+  Time heard{};                  // when it last delivered, or was first given something
+  Time start_at{};               // while backing off
+  Time idle_since{};             // while ready and holding nothing
+  std::vector<Ticket> by_place;  // 0: free
   std::vector<std::uint32_t> free_places;
   std::unordered_map<Ticket, std::uint32_t>
       taken_back;  // their places stay taken until the worker has passed over them
@@ -78,6 +75,8 @@ class WorkerTable {
   const IndexSet& partial() const { return partial_; }  // ready, holds something, has credit
   const IndexSet& ahead() const { return ahead_; }      // holds more than it runs
   const IndexSet& vacant() const { return vacant_; }    // no process, none coming
+  const IndexSet& ready() const { return ready_; }      // neither coming nor going
+  const IndexSet& backing_off() const { return backing_off_; }
   std::uint32_t starting() const { return starting_; }
   std::uint32_t live() const { return size() - static_cast<std::uint32_t>(vacant_.size()); }
   /// Of these, how many are here to stay.
@@ -87,7 +86,7 @@ class WorkerTable {
   const Settings& settings_;
   std::vector<Worker> workers_;
   std::vector<Life> lives_;  // as of the last refresh
-  IndexSet idle_, partial_, ahead_, vacant_;
+  IndexSet idle_, partial_, ahead_, vacant_, ready_, backing_off_;
   std::uint32_t starting_ = 0;
   std::uint32_t leaving_ = 0;
 };

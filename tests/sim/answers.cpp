@@ -25,6 +25,7 @@ void World::follow_up() {
     for (Process& process : processes_) process.doomed = true;
   check_totals();
   check_hands();
+  check_ticks();
   check_worker(static_cast<std::uint32_t>(events_ % settings_.max_workers));
 }
 
@@ -36,6 +37,9 @@ void World::handle(const core::Event& event) {
   note_commands(commands_);
   if (const auto* results = std::get_if<core::ResultsArrived>(&event)) measure(*results);
   carry_out(event, commands_);
+  if (std::holds_alternative<core::WorkerGone>(event) ||
+      std::holds_alternative<core::ResultsArrived>(event))
+    failures_ = 0;
   if (was_broken || !scheduler_.broken()) return;
   const bool fruitless = scheduler_.broken()->starts_with("no worker could be kept alive");
   if (fruitless) saw(Sight::broken_by_fruitless_starts);
@@ -85,7 +89,7 @@ void World::end(const core::Event& event, const core::EndTask& command) {
   if (task.held)
     --held_tasks_;
   else
-    --waiting(task);
+    wait_no_more(task);
   task = {};
   free_.push_back(command.task);
   --live_tasks_;
@@ -137,6 +141,7 @@ void World::check_end(const core::Event& event, const core::EndTask& command, co
 void World::wait_again(const core::Event& event, TaskId id) {
   check(id < tasks_.size() && tasks_[id].known, "a task waits again that has ended");
   Task& task = tasks_[id];
+  task.first = true;
   check(task.held, "a task waits again that waits already");
   check(!terminating_ && !scheduler_.broken(), "a task waits again after the end");
   if (const auto* const gone = std::get_if<core::WorkerGone>(&event)) {
@@ -152,12 +157,19 @@ void World::wait_again(const core::Event& event, TaskId id) {
     check(how == How::recalled || (how == How::raised && task.retries_left > 0),
           "a task is tried again unasked");
     if (how == How::raised) --task.retries_left;
+    task.first = how == How::recalled;
   } else {
     check(std::holds_alternative<core::TasksTakenBack>(event), "a task waits again for no reason");
   }
   task.held = false;
   --held_tasks_;
   ++waiting(task);
+  first_[task.priority + 2] += task.first ? 1 : 0;
+}
+
+void World::wait_no_more(Task& task) {
+  --waiting(task);
+  first_[task.priority + 2] -= std::exchange(task.first, false) ? 1 : 0;
 }
 
 void World::assign(const core::Assign& command, const core::Commands& commands) {
@@ -181,11 +193,12 @@ void World::hand_over(Process& process, const core::AssignedTask& assigned) {
   check(!task.held, "a task is assigned while another worker has it");
   check(attempt == static_cast<std::uint32_t>(task.begun) + 1, "attempts are miscounted");
   check(at < settings_.max_window, "a place beyond the claim page");
-  --waiting(task);
+  wait_no_more(task);
   for (int higher = task.priority + 1; higher <= 2; ++higher)
     check(waiting_[higher + 2] == 0, "a task is handed over before one of higher priority");
   std::uint64_t& last = last_fresh_[task.priority + 2];
   check(!task.fresh || task.serial > last, "a task is handed over before its turn");
+  check(!task.fresh || first_[task.priority + 2] == 0, "a task has lost its turn");
   if (task.fresh) last = task.serial;
   task.held = true;
   task.fresh = false;
@@ -306,8 +319,6 @@ void World::check_totals() const {
   }
   check(by_worker == held_tasks_, "held tasks are miscounted by worker");
   check(!scheduler_.finished() || living == 0, "finished while a worker lives");
-  const bool timed = settings_.idle_timeout.count() > 0 || !workers.backing_off().empty();
-  check(live_tasks_ > 0 || timed || !scheduler_.next_tick(), "an idle pool asks for a tick");
 }
 
 void World::check_worker(std::uint32_t id) const {
@@ -328,14 +339,53 @@ void World::check_hands() const {
   if (terminating_ || scheduler_.broken()) return;
   bool vacant = false;
   for (const Process& process : processes_) {
-    const bool free = process.life == Life::ready && process.outstanding == 0 &&
-                      !process.drain_sent && !process.leaving && !process.known_big;
-    check(!free || scheduler_.queued() == 0, "a worker has nothing to do while tasks wait");
+    check(!free(process) || scheduler_.queued() == 0,
+          "a worker has nothing to do while tasks wait");
     const auto id = static_cast<std::uint32_t>(&process - processes_.data());
     vacant = vacant || (process.life == Life::buried &&
                         scheduler_.workers()[id].life != core::Life::backing_off);
   }
   check(!vacant || live_tasks_ <= staying(), "a place is empty while tasks wait");
+}
+
+bool World::free(const Process& process) const {
+  return process.life == Life::ready && process.outstanding == 0 && !process.drain_sent &&
+         !process.leaving && !process.known_big;
+}
+
+// The clock is asked for where something may be left lying otherwise, and nowhere else.
+void World::check_ticks() const {
+  const core::WorkerTable& workers = scheduler_.workers();
+  const std::optional<core::Time> tick = scheduler_.next_tick();
+  const bool timed = settings_.idle_timeout.count() > 0 || !workers.backing_off().empty();
+  check(live_tasks_ > 0 || timed || !tick, "an idle pool asks for a tick");
+  if (terminating_ || scheduler_.broken()) return;
+  bool idle = false, ahead = false;
+  for (std::uint32_t id = 0; id < workers.size(); ++id) {
+    check(workers[id].held < 2 || tick, "results may lie in an outbox for ever");
+    idle = idle || free(processes_[id]);
+    ahead = ahead ||
+            (workers[id].life == core::Life::ready && workers[id].held > workers[id].concurrency);
+  }
+  check(!idle || !ahead || (tick && *tick <= now_ + settings_.rebalance_after),
+        "tasks may lie with a worker for ever while another is idle");
+}
+
+// Of what runs for too long now the scheduler wants to hear.
+void World::check_limits() const {
+  if (scheduler_.broken()) return;
+  const std::optional<core::Time> tick = scheduler_.next_tick();
+  if (tick && *tick <= now_) return;
+  for (const Process& process : processes_) {
+    if (process.life != Life::ready) continue;
+    for (const Call& call : process.running) {
+      const Task& task = tasks_[core::task_of(call.ticket)];
+      const bool limited = task.known && task.ticket == call.ticket && task.timeout.count() > 0;
+      check(!limited || process.places[call.place].page != Page::running ||
+                now_ - call.began < task.timeout,
+            "a task may run for ever beyond its time");
+    }
+  }
 }
 
 std::uint32_t World::staying() const {

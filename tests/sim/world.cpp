@@ -120,6 +120,7 @@ void World::wait_for_tick() {
     check(++idle_ticks_ <= 4 * settings_.max_workers + 4, "an idle pool goes on ticking");
   }
   now_ = std::max(now_, *scheduler_.next_tick());
+  check_limits();
   note("tick");
   tell(core::Tick{});
 }
@@ -213,6 +214,7 @@ void World::pass_time() {
     now_ += std::chrono::microseconds(below(3000));
   else
     now_ = std::max(now_, *next);
+  check_limits();
   if (!next || now_ < *next) return;
   note("tick");
   tell(core::Tick{});
@@ -343,16 +345,21 @@ void World::break_pool() {
 // ---- workers ----------------------------------------------------------------------------------
 
 void World::become_ready(Process& process) {
-  if (happens(weather_.failing_starts)) {
-    saw(Sight::start_failed);
-    note("worker ", process.ref, " cannot start");
-    process.life = Life::buried;
-    process.failed = true;
-    return tell(core::StartFailed{process.ref, "failed"});
-  }
+  if (happens(weather_.failing_starts)) return fail_start(process);
   note("worker ", process.ref, " is ready");
   process.life = Life::ready;
   tell(core::WorkerReady{process.ref});
+}
+
+void World::fail_start(Process& process) {
+  saw(Sight::start_failed);
+  note("worker ", process.ref, " cannot start");
+  process.life = Life::buried;
+  process.failed = true;
+  ++failures_;
+  tell(core::StartFailed{process.ref, "failed"});
+  check(failures_ < settings_.max_fruitless || terminating_ || scheduler_.broken(),
+        "workers are started for ever");
 }
 
 void World::begin_next(Process& process) {

@@ -109,6 +109,7 @@ class World {
     bool known = false;
     bool held = false;
     bool fresh = false;  // nobody has had it yet
+    bool first = false;  // waits again, and has kept its turn
     bool wants_cancel = false;
     core::Ticket ticket = 0;  // while held
     Ref worker;
@@ -151,6 +152,7 @@ class World {
   void terminate();
   void break_pool();
   void become_ready(Process& process);
+  void fail_start(Process& process);
   void begin_next(Process& process);
   void finish_one(Process& process);
   void finish(Process& process, std::size_t i);
@@ -194,6 +196,8 @@ class World {
   }
   void check_totals() const;
   void check_hands() const;
+  void check_ticks() const;
+  void check_limits() const;
   void check_worker(std::uint32_t id) const;
   void check_not_too_many() const;
   std::uint32_t window_of(const Process& process) const;
@@ -202,7 +206,9 @@ class World {
   Process& process_of(Ref ref);
   Process* find(Ref ref);
   core::TaskId new_task();
+  bool free(const Process& process) const;
   std::uint32_t& waiting(const Task& task) { return waiting_[task.priority + 2]; }
+  void wait_no_more(Task& task);
   std::uint32_t below(std::uint32_t n) { return choices_.below(n); }
   template <class T>
   T& any(std::vector<T>& items) {
@@ -231,6 +237,7 @@ class World {
   std::size_t live_tasks_ = 0;
   std::size_t held_tasks_ = 0;
   std::uint32_t waiting_[5] = {};     // by priority
+  std::uint32_t first_[5] = {};       // of these, how many have kept their turn
   std::uint64_t last_fresh_[5] = {};  // likewise: the last one that was handed over first
   std::uint64_t serials_ = 0;
   std::uint64_t messages_ = 0;
@@ -247,6 +254,7 @@ class World {
   std::list<Message> harvested_;       // what they point to
   core::Time calm_since_{};
   std::uint32_t idle_ticks_ = 0;
+  int failures_ = 0;  // starts that failed, and nothing else came
   bool stopping_ = false;
   bool cancelling_ = false;
   bool terminating_ = false;

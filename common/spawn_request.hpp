@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/os/unique_fd.hpp"
+#include "flagship/isolation.hpp"
 
 namespace flagship {
 
@@ -36,6 +37,7 @@ struct SpawnRequest {
   std::string tasks_endpoint;
   std::string results_endpoint;
   std::vector<ResourceLimit> limits;
+  Isolation isolation;
 };
 
 struct ReceivedRequest {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/wire/up.hpp"
 
+#include <algorithm>
+
 #include "flagship/v1/wire.pb.h"
 
 namespace flagship::wire {
@@ -27,6 +29,11 @@ v1::Up addressed(Sender sender) {
   message.set_incarnation(sender.incarnation);
   return message;
 }
+
+LayerState state_of(const v1::Layer& layer) {
+  const auto worst = static_cast<std::uint32_t>(LayerState::unavailable);
+  return static_cast<LayerState>(std::min(layer.state(), worst));
+}
 }  // namespace
 
 Frames UpWriter::hello(const Hello& hello) {
@@ -36,6 +43,12 @@ Frames UpWriter::hello(const Hello& hello) {
   body.set_build_id(hello.build_id);
   body.set_version(hello.version);
   body.set_pid(hello.pid);
+  for (const IsolationLayer& layer : hello.isolation) {
+    v1::Layer& said = *body.add_isolation();
+    said.set_name(layer.name);
+    said.set_state(static_cast<std::uint32_t>(layer.state));
+    said.set_detail(layer.detail);
+  }
   return one_frame(message.SerializeAsString());
 }
 
@@ -153,7 +166,10 @@ Sender UpReader::sender() const { return {impl_->message.worker(), impl_->messag
 
 Hello UpReader::hello() const {
   const v1::Hello& body = impl_->message.hello();
-  return {body.protocol(), body.build_id(), body.version(), body.pid()};
+  Hello hello{body.protocol(), body.build_id(), body.version(), body.pid()};
+  for (const v1::Layer& layer : body.isolation())
+    hello.isolation.push_back({layer.name(), state_of(layer), layer.detail()});
+  return hello;
 }
 
 std::string UpReader::bye_reason() const { return impl_->message.bye().reason(); }

@@ -11,8 +11,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/wire/frames.hpp"
+#include "flagship/isolation.hpp"
 
 namespace flagship::wire {
 
@@ -26,6 +28,7 @@ struct Hello {
   std::string build_id;
   std::string version;
   pid_t pid = 0;
+  std::vector<IsolationLayer> isolation{};
 };
 
 enum class CallEnding : std::uint8_t {

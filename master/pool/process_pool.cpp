@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <csignal>
+#include <filesystem>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -19,6 +20,8 @@
 
 namespace flagship {
 namespace {
+
+constexpr std::size_t kMostFolderBytes = 8 * 1024;  // what starts a worker is one small packet
 
 class StatusAnswer final : public detail::StatusRequest {
  public:
@@ -138,6 +141,22 @@ std::vector<ResourceLimit> resource_limits(const Limits& limits) {
   return all;
 }
 
+// What is relative means this process's folder of now.
+Isolation isolation_of(Isolation isolation) {
+  if (!isolation.writable) return isolation;
+  std::size_t bytes = 0;
+  for (std::string& folder : *isolation.writable) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(folder, error))
+      throw std::invalid_argument("isolation.writable: '" + folder + "' is not a folder");
+    folder = std::filesystem::absolute(folder);
+    bytes += folder.size();
+  }
+  if (bytes > kMostFolderBytes)
+    throw std::invalid_argument("isolation.writable: too many folders; name one above them");
+  return isolation;
+}
+
 void check(const PoolOptions& options) {
   const auto refuse = [](const char* field, long long value) {
     throw std::invalid_argument(std::string(field) + " must not be " + std::to_string(value));
@@ -192,6 +211,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   fleet.places = settings.scheduler.max_window;
   fleet.max_message_bytes = options.max_message_bytes;
   fleet.limits = resource_limits(options.limits);
+  fleet.isolation = isolation_of(options.isolation);
   return detail::make_core<PoolCore>(settings,
                                      std::make_unique<pool::LocalFleet>(std::move(fleet)));
 }

@@ -97,6 +97,7 @@ struct LoopTest : testing::Test {
     hello.protocol = protocol;
     hello.version = "9.9";
     hello.pid = FakeFleet::pid_of(ref);
+    hello.isolation = {{"layer", LayerState::on, "of " + std::to_string(ref.incarnation)}};
     say(out, ref, writer.hello(hello));
   }
   void gone(Happenings& out, Ref ref, int signal = SIGKILL, int exit_code = -1) {
@@ -375,6 +376,28 @@ TEST_F(LoopTest, a_call_cancelled_before_the_loop_looks_is_never_sent) {
         },
         [&](Happenings& out) { hello(out, kFirst); }});
   EXPECT_THAT(assigned, IsEmpty());
+}
+
+TEST_F(LoopTest, status_says_what_each_life_of_a_worker_is_kept_from) {
+  play({[&](Happenings&) { futures.push_back(submit(1)); },
+        [&](Happenings& out) {
+          EXPECT_THAT(loop->status().workers.at(0).isolation, IsEmpty());
+          hello(out, kFirst);
+        },
+        [&](Happenings& out) {
+          EXPECT_EQ(loop->status().workers.at(0).isolation.at(0).detail, "of 1");
+          begin(0), gone(out, kFirst);
+          futures.push_back(submit(2));
+        },
+        [](Happenings&) {},
+        [&](Happenings& out) {
+          EXPECT_THAT(loop->status().workers.at(0).isolation, IsEmpty()) << "of the one before";
+          hello(out, kSecond);
+        },
+        [&](Happenings& out) {
+          EXPECT_EQ(loop->status().workers.at(0).isolation.at(0).detail, "of 2");
+          begin(1), finish(1), say(out, kSecond, results(kSecond, {1}));
+        }});
 }
 
 TEST_F(LoopTest, a_worker_of_another_protocol_breaks_the_pool_in_words) {

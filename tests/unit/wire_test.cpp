@@ -171,6 +171,34 @@ TEST(Up, hello_began_and_bye_make_the_round_trip) {
   EXPECT_EQ(reader.bye_reason(), "no \xff reason");
 }
 
+TEST(Up, hello_says_what_its_worker_is_kept_from) {
+  UpWriter writer({3, 4});
+  UpReader reader;
+  Hello hello;
+  hello.isolation = {{"one", LayerState::off},
+                     {"two", LayerState::on, "ABI 7"},
+                     {"three", LayerState::unavailable, "why"}};
+  const Blobs blobs = blobs_of(writer.hello(hello));
+  ASSERT_EQ(reader.read(blobs), UpReader::Kind::hello);
+  const std::vector<IsolationLayer> layers = reader.hello().isolation;
+  ASSERT_EQ(layers.size(), 3u);
+  EXPECT_EQ(layers[0].name, "one");
+  EXPECT_EQ(layers[0].state, LayerState::off);
+  EXPECT_EQ(layers[1].state, LayerState::on);
+  EXPECT_EQ(layers[1].detail, "ABI 7");
+  EXPECT_EQ(layers[2].state, LayerState::unavailable);
+  EXPECT_EQ(layers[2].detail, "why");
+}
+
+TEST(Up, a_layer_in_a_state_that_nobody_knows_counts_as_unavailable) {
+  v1::Up message;
+  message.mutable_hello()->add_isolation()->set_state(77);
+  UpReader reader;
+  const Blobs blobs = blobs_of(one_frame(message.SerializeAsString()));
+  ASSERT_EQ(reader.read(blobs), UpReader::Kind::hello);
+  EXPECT_EQ(reader.hello().isolation.at(0).state, LayerState::unavailable);
+}
+
 TEST(Up, results_make_the_round_trip_with_endings_usage_and_large_payloads) {
   UpWriter writer({1, 1});
   UpReader reader;

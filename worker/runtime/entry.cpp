@@ -22,6 +22,7 @@
 
 #include "common/role.hpp"
 #include "common/spawn_request.hpp"
+#include "worker/runtime/isolation.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -65,16 +66,18 @@ void apply(const std::vector<ResourceLimit>& limits) {
   }
 }
 
-[[noreturn]] void work(const Arguments& arguments, ReceivedRequest&& received, Runner runner) {
+[[noreturn]] void work(const Arguments& arguments, ReceivedRequest&& received, Runner runner,
+                       bool alone) {
   setpgid(0, 0);
   die_with(received.request.supervisor);
   set_title(arguments, received.request);
   detail::set_role(detail::Role::worker);
   try {
     apply(received.request.limits);
+    const auto isolation = isolate(received.request, alone);
     ClaimPage claims = ClaimPage::map(received.claim_page.get(), received.request.places);
     received.claim_page.reset();
-    Session session(received.request, std::move(claims));
+    Session session(received.request, std::move(claims), isolation);
     runner(session);
     std::fflush(nullptr);
     _exit(EXIT_SUCCESS);  // static objects are the master's to destroy, not a clone's
@@ -115,7 +118,7 @@ pid_t clone_for_supervisor() {
       const pid_t pid = cloneable ? clone_for_supervisor() : -ENOTSUP;
       if (pid == 0) {
         close(kSpawnSocket);
-        work(arguments, std::move(received), runner);
+        work(arguments, std::move(received), runner, true);
       }
       received.claim_page.reset();
       send_pid(kSpawnSocket, pid);
@@ -134,7 +137,7 @@ pid_t clone_for_supervisor() {
     _exit(kBroken);
   }
   close(kSpawnSocket);
-  work(arguments, std::move(received), runner);
+  work(arguments, std::move(received), runner, single_threaded());
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ zmq::message_t message_of(wire::Frame&& frame) {
 
 }  // namespace
 
-Session::Session(const SpawnRequest& request, ClaimPage claims)
+Session::Session(const SpawnRequest& request, ClaimPage claims,
+                 const std::vector<IsolationLayer>& isolation)
     : request_(request),
       claims_(std::move(claims)),
       context_(1),
@@ -62,6 +63,7 @@ Session::Session(const SpawnRequest& request, ClaimPage claims)
   hello.build_id = detail::build_id();
   hello.version = kVersion;
   hello.pid = getpid();
+  hello.isolation = isolation;
   send(writer_.hello(hello));
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 #include <zmq.hpp>
 
 #include "common/claim.hpp"
@@ -21,7 +22,8 @@ using Clock = std::chrono::steady_clock;
 class Session {
  public:
   /// Connects and says Hello.
-  Session(const SpawnRequest& request, ClaimPage claims);
+  Session(const SpawnRequest& request, ClaimPage claims,
+          const std::vector<IsolationLayer>& isolation);
 
   /// Receives one message; `wait`: blocks until one comes. False: there was none. Calls of the
   /// message before that were not taken by `next` are lost, so take all first.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "flagship/initializer.hpp"
+#include "flagship/isolation.hpp"
 #include "flagship/outcome.hpp"
 
 namespace flagship {
@@ -53,6 +54,7 @@ struct PoolOptions {
                         // calls; 0: one in each worker
   duration flush_after =
       std::chrono::milliseconds(5);  // how long a busy worker may keep a result to itself
+  Isolation isolation{};             // of each worker process
 };
 
 /// For `with`: how some calls differ from others.
@@ -86,7 +88,8 @@ struct WorkerStatus {
   pid_t pid = 0;
   std::string host;
   WorkerState state = WorkerState::starting;
-  std::size_t held = 0;  // calls handed over and not ended
+  std::size_t held = 0;                     // calls handed over and not ended
+  std::vector<IsolationLayer> isolation{};  // once it has started; see Isolation
 };
 
 struct PoolStatus {

@@ -145,6 +145,7 @@ std::string LocalFleet::start(core::WorkerRef ref) {
     request.max_message_bytes = settings_.max_message_bytes;
     request.pool = settings_.pool_name;
     request.limits = settings_.limits;
+    request.isolation = settings_.isolation;
     request.tasks_endpoint = "ipc://" + dir_.path() + "/w" + std::to_string(ref.id) + "." +
                              std::to_string(ref.incarnation);
     request.results_endpoint = "ipc://" + dir_.path() + "/results";

@@ -23,6 +23,7 @@ struct FleetSettings {
   std::uint32_t places = 1;  // of each claim page
   std::size_t max_message_bytes = 0;
   std::vector<ResourceLimit> limits;
+  Isolation isolation;
 };
 
 /// Worker processes on this host: children of this process, a PUSH socket each, one PULL for what

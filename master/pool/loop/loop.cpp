@@ -187,7 +187,8 @@ PoolStatus Loop::status() const {
     if (worker.life == core::Life::draining || worker.life == core::Life::stopping)
       state = WorkerState::stopping;
     status.workers.push_back({static_cast<int>(life.worker.id), life.pid,
-                              life.place ? life.place->host : std::string(), state, worker.held});
+                              life.place ? life.place->host : std::string(), state, worker.held,
+                              life.isolation});
   }
   return status;
 }
@@ -374,6 +375,7 @@ void Loop::on_hello(Life& life) {
                                   std::to_string(wire::kProtocol)});
   }
   life.limit = {};
+  life.isolation = hello.isolation;
   life.place = std::make_shared<const detail::Place>(
       detail::Place{fleet_->host(), hello.pid, static_cast<int>(life.worker.id)});
   wire::Welcome welcome;

@@ -60,6 +60,7 @@ class Loop {
     std::uint32_t concurrency = 1;
     detail::Clock::time_point limit{};  // for its Hello, or to be gone; zero: none
     std::shared_ptr<const detail::Place> place;
+    std::vector<IsolationLayer> isolation{};  // as its Hello said
   };
 
   void run_until_finished();

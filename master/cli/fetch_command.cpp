@@ -14,6 +14,7 @@
 #include "flagship/flagship.hpp"
 #include "master/cli/commands.hpp"
 #include "master/cli/exit_codes.hpp"
+#include "master/cli/fetch_isolation.hpp"
 #include "master/cli/fetch_options.hpp"
 #include "master/cli/fetch_plan.hpp"
 #include "master/cli/output_folder.hpp"
@@ -78,6 +79,8 @@ class ChosenExecutor {
     pool.name = "fetch";
     pool.max_running = static_cast<int>(plan.in_flight);
     pool.flush_after = std::chrono::milliseconds(2);
+    pool.isolation =
+        isolation_of_downloads(options.sink == SinkKind::files ? options.output : std::string());
     return pool;
   }
 
@@ -112,6 +115,7 @@ class FetchCommand {
     const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
     attach(nullptr);
     console.finish();
+    if (options_.verbose) say_isolation(executor.get().status());
     report(totals, run.complete(), signals.first());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
@@ -139,6 +143,11 @@ class FetchCommand {
 
   void say(const std::string& line) const {
     if (!options_.quiet) std::fprintf(stderr, "%s\n", line.c_str());
+  }
+
+  void say_isolation(const PoolStatus& status) const {
+    const std::string line = isolation_line(status);
+    if (!line.empty()) say(line);
   }
 
   int say_plan() const {

@@ -392,6 +392,15 @@ TEST(IsolationStatus, a_folder_that_is_none_is_refused_when_the_pool_is_made) {
         << name;
 }
 
+TEST(IsolationStatus, more_folders_than_a_worker_can_be_told_of_are_refused) {
+  const Folder folder;
+  const std::vector<std::string> many(1000, folder.path("."));
+  EXPECT_THROW(ProcessPoolExecutor({.isolation = {.writable = many}}), std::invalid_argument);
+  const std::vector<std::string> some(100, folder.path("."));
+  ProcessPoolExecutor pool({.max_workers = 1, .isolation = {.writable = some}});
+  EXPECT_EQ(pool.submit<twice>(1).result(kPatience), 2);
+}
+
 // The worker must not go on with less than was asked for.
 TEST(IsolationStatus, a_folder_that_is_gone_when_a_worker_starts_breaks_the_pool) {
   const Folder folder;

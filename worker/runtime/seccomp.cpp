@@ -76,8 +76,8 @@ class Filter {
 };
 
 // Of an argument that is an int, the kernel looks at half of the register only.
-scmp_arg_cmp is(unsigned argument, std::uint32_t value) {
-  return {argument, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, value};
+scmp_arg_cmp is(unsigned argument, int value) {
+  return {argument, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, static_cast<std::uint32_t>(value)};
 }
 scmp_arg_cmp is_not(unsigned argument, pid_t value) {
   return {argument, SCMP_CMP_NE, static_cast<scmp_datum_t>(value), 0};
@@ -89,10 +89,8 @@ void keep_to_itself(Filter& filter) {
   // It lowers the limits of others, too, and no CPU time left is a SIGKILL.
   filter.deny(SCMP_SYS(prlimit64), is_not(0, 0));
   // The owner of a descriptor is sent signals, of any number.
-  for (const std::uint32_t command : {F_SETOWN, F_SETOWN_EX})
-    filter.deny(SCMP_SYS(fcntl), is(1, command));
-  for (const std::uint32_t request : {FIOSETOWN, SIOCSPGRP})
-    filter.deny(SCMP_SYS(ioctl), is(1, request));
+  for (const int command : {F_SETOWN, F_SETOWN_EX}) filter.deny(SCMP_SYS(fcntl), is(1, command));
+  for (const int request : {FIOSETOWN, SIOCSPGRP}) filter.deny(SCMP_SYS(ioctl), is(1, request));
   filter.deny(SCMP_SYS(ioctl), is(1, TIOCSTI));  // types commands into the user's terminal
 }
 

@@ -21,6 +21,8 @@
 namespace flagship {
 namespace {
 
+constexpr std::size_t kMostFolderBytes = 8 * 1024;  // what starts a worker is one small packet
+
 class StatusAnswer final : public detail::StatusRequest {
  public:
   void answer(PoolStatus status) override {
@@ -145,12 +147,16 @@ std::vector<ResourceLimit> resource_limits(const Limits& limits) {
 // What is relative means this process's folder of now.
 Isolation isolation_of(Isolation isolation) {
   if (!isolation.writable) return isolation;
+  std::size_t bytes = 0;
   for (std::string& folder : *isolation.writable) {
     std::error_code error;
     if (!std::filesystem::is_directory(folder, error))
       throw std::invalid_argument("isolation.writable: '" + folder + "' is not a folder");
     folder = std::filesystem::absolute(folder);
+    bytes += folder.size();
   }
+  if (bytes > kMostFolderBytes)
+    throw std::invalid_argument("isolation.writable: too many folders; name one above them");
   return isolation;
 }
 

@@ -245,7 +245,8 @@ class SmallGroup {
   SmallGroup(const SmallGroup&) = delete;
   SmallGroup& operator=(const SmallGroup&) = delete;
   ~SmallGroup() {
-    if (!path_.empty()) EXPECT_TRUE(wait_until([&] { return rmdir(path_.c_str()) == 0; })) << path_;
+    if (path_.empty()) return;
+    EXPECT_TRUE(wait_until([&] { return rmdir(path_.c_str()) == 0; })) << path_;
   }
   bool exists() const { return !path_.empty(); }
   std::string procs() const { return path_ + "/cgroup.procs"; }

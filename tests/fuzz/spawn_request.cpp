@@ -39,9 +39,10 @@ FUZZ_TARGET(spawn_request) {
     return;
   }
   check(!received.claim_page, "no descriptor comes from nowhere");
-  flagship::send_request(sockets.ends[0], received.request, sockets.ends[0]);
+  check(!received.output, "no descriptor comes from nowhere");
+  flagship::send_request(sockets.ends[0], received.request, sockets.ends[0], sockets.ends[1]);
   flagship::ReceivedRequest again;
   check(flagship::receive_request(sockets.ends[1], again), "what was sent is received");
-  check(static_cast<bool>(again.claim_page), "its descriptor, too");
+  check(again.claim_page && again.output, "its descriptors, too");
   check(written(again.request) == written(received.request), "it is the same");
 }

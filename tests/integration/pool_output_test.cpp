@@ -226,7 +226,9 @@ TEST(PoolOutput, a_flood_arrives_whole_and_holds_nobody_up) {
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(pool.submit<square>(i).result(kPatience), i * i);
   flooding.result(kPatience);
   EXPECT_TRUE(wait_until([&] { return heard == kBytes; })) << heard;
-  if (!kSanitized) EXPECT_LT(peak_memory() - before, 8u << 20);
+  if (!kSanitized) {
+    EXPECT_LT(peak_memory() - before, 8u << 20);
+  }
 }
 
 TEST(PoolOutput, of_a_line_without_end_the_beginning_is_kept_and_the_rest_counted) {
@@ -239,7 +241,9 @@ TEST(PoolOutput, of_a_line_without_end_the_beginning_is_kept_and_the_rest_counte
   pool.submit<flood_without_end>(kBytes).result(kPatience);
   pool.submit<say>("\n", "").result(kPatience);
   EXPECT_TRUE(listener.hears("left out\n"));
-  if (!kSanitized) EXPECT_LT(peak_memory() - before, 8u << 20);
+  if (!kSanitized) {
+    EXPECT_LT(peak_memory() - before, 8u << 20);
+  }
   const std::string text = listener.text();
   EXPECT_EQ(text.find_first_not_of('x'), 64u * 1024);
   EXPECT_THAT(text, EndsWith(" ... " + std::to_string(kBytes - 64 * 1024) + " bytes left out\n"));

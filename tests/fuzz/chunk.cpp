@@ -33,6 +33,7 @@ FUZZ_TARGET(chunk) {
   const int retries = flagship::fuzz::take<std::uint8_t>(bytes) % 3;
   std::string arguments;
   flagship::Writer(arguments).put(retries);
+  flagship::Writer(arguments).put(true);  // all of it: nothing is noted here
   arguments += bytes;
   const auto items = flagship::fuzz::take<std::uint32_t>(bytes);
   flagship::Reader in(arguments);

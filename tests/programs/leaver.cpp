@@ -15,11 +15,10 @@ namespace {
 
 using namespace flagship;
 
+/// At one go: others print at the same time.
+void say(const std::string& line) { std::cout << line + '\n' << std::flush; }
 void print(const Future<int>& done) {
-  if (done.cancelled())
-    std::cout << "cancelled" << std::endl;
-  else
-    std::cout << done.result() << std::endl;
+  say(done.cancelled() ? "cancelled" : std::to_string(done.result()));
 }
 
 std::function<void()> at_the_end;
@@ -68,7 +67,7 @@ void work_and_leave(const std::string& how, const std::string& gate) {
     executor.shutdown({.wait = false, .cancel_futures = true});
     while (!second.done()) usleep(1000);
   }
-  std::cout << "leaving" << std::endl;
+  say("leaving");
 }
 
 }  // namespace

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MIT
+// The run itself, with a fake download.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "flagship/flagship.hpp"
+#include "master/fetch/retry.hpp"
+#include "master/fetch/run.hpp"
+#include "master/fetch/source.hpp"
+#include "tests/support/patience.hpp"
+#include "tests/unit/fetch_results.hpp"
+
+namespace flagship::fetch {
+
+// What the task "fetch" does in this program.
+std::function<v1::FetchResult(const v1::FetchRequest&)> fake_download;
+v1::FetchResult download(const v1::FetchRequest& request) { return fake_download(request); }
+FLAGSHIP_TASK("fetch", download);
+
+namespace {
+
+using test::kPatience;
+
+using namespace std::chrono_literals;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+/// Yields what a function makes; nothing: the end.
+class FakeSource final : public Source {
+ public:
+  explicit FakeSource(std::function<Next(std::uint64_t)> make) : make_(std::move(make)) {}
+  Next next() override {
+    ++asked;
+    Next next = make_(index_);
+    if (auto* item = std::get_if<Item>(&next)) item->index = index_++;
+    return next;
+  }
+  std::optional<std::size_t> size() const override { return std::nullopt; }
+  std::uint64_t asked = 0;
+
+ private:
+  std::function<Next(std::uint64_t)> make_;
+  std::uint64_t index_ = 0;
+};
+
+Item item_of(std::uint64_t index, const std::string& host = "h") {
+  const std::string key = std::to_string(index);
+  return {index, key, "http://" + host + "/" + key, {}, {}};
+}
+
+FakeSource items(std::uint64_t count) {
+  return FakeSource(
+      [count](std::uint64_t i) { return i < count ? Next(item_of(i)) : Next(AtEnd{}); });
+}
+
+struct Watching final : Observer {
+  void ended(const ItemReport& report, const Totals& totals) override {
+    keys.push_back(report.item.key);
+    attempts[report.item.key] = report.attempts;
+    results[report.item.key] = report.result;
+    EXPECT_EQ(totals.ended(), keys.size());
+    if (on_ended) on_ended(report);
+  }
+  std::vector<std::string> keys;
+  std::map<std::string, int> attempts;
+  std::map<std::string, v1::FetchResult> results;
+  std::function<void(const ItemReport&)> on_ended;
+};
+
+RunOptions quick() {
+  RunOptions options;
+  options.retry.base = 1ms;
+  return options;
+}
+
+const auto kNoPath = [](Item&) {};
+
+class RunTest : public testing::Test {
+ protected:
+  using Run = fetch::Run;  // not the private one of testing::Test
+  ~RunTest() override { fake_download = nullptr; }
+  Watching seen;
+};
+
+TEST_F(RunTest, EveryItemHasOneEndAndTheyAddUp) {
+  fake_download = [](const v1::FetchRequest& request) {
+    const int n = std::stoi(request.key());
+    return n % 3 == 0 ? ok(10) : n % 3 == 1 ? not_found() : failed(v1::TLS);
+  };
+  InlineExecutor executor;
+  Run run(executor, quick(), seen);
+  FakeSource source = items(9);
+  const Totals totals = run(source, kNoPath);
+  EXPECT_EQ(totals.ok, 3u);
+  EXPECT_EQ(totals.not_found, 3u);
+  EXPECT_EQ(totals.errors, 3u);
+  EXPECT_EQ(totals.bytes, 30u);
+  EXPECT_THAT(seen.keys, UnorderedElementsAre("0", "1", "2", "3", "4", "5", "6", "7", "8"));
+  EXPECT_TRUE(run.complete());
+}
+
+TEST_F(RunTest, RequestsSayWhatWasAskedFor) {
+  std::vector<v1::FetchRequest> requests;
+  fake_download = [&](const v1::FetchRequest& request) {
+    requests.push_back(request);
+    return ok();
+  };
+  RunOptions options = quick();
+  options.limits.set_timeout_ms(77);
+  InlineExecutor executor;
+  Run run(executor, options, seen);
+  FakeSource source = items(1);
+  run(source, [](Item& item) { item.path = "out/" + item.key; });
+  ASSERT_THAT(requests, SizeIs(1));
+  EXPECT_EQ(requests[0].url(), "http://h/0");
+  EXPECT_EQ(requests[0].path(), "out/0");
+  EXPECT_EQ(requests[0].limits().timeout_ms(), 77u);
+}
+
+TEST_F(RunTest, TroubleThatPassesIsTriedAgain) {
+  std::map<std::string, int> tries;
+  fake_download = [&](const v1::FetchRequest& request) {
+    return ++tries[request.key()] < 4 ? answered(503) : ok();
+  };
+  InlineExecutor executor;
+  Run run(executor, quick(), seen);
+  FakeSource source = items(5);
+  EXPECT_EQ(run(source, kNoPath).ok, 5u);
+  for (const auto& [key, attempts] : seen.attempts) EXPECT_EQ(attempts, 4) << key;
+}
+
+TEST_F(RunTest, TroubleThatStaysIsReportedOnceWithItsAttempts) {
+  fake_download = [](const v1::FetchRequest&) { return failed(v1::RESET); };
+  RunOptions options = quick();
+  options.retry.retries = 2;
+  InlineExecutor executor;
+  Run run(executor, options, seen);
+  FakeSource source = items(3);
+  EXPECT_EQ(run(source, kNoPath).errors, 3u);
+  EXPECT_THAT(seen.keys, SizeIs(3));
+  for (const auto& [key, attempts] : seen.attempts) EXPECT_EQ(attempts, 3) << key;
+}
+
+TEST_F(RunTest, CompletionOrderDoesNotWaitForASlowItem) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool others_ended = false;
+  fake_download = [&](const v1::FetchRequest& request) {
+    std::unique_lock lock(mutex);
+    if (request.key() == "0") changed.wait_for(lock, kPatience, [&] { return others_ended; });
+    return ok();
+  };
+  seen.on_ended = [&](const ItemReport&) {
+    const std::lock_guard lock(mutex);
+    others_ended = seen.keys.size() == 3;
+    changed.notify_all();
+  };
+  ThreadPoolExecutor executor({.max_workers = 2});
+  Run run(executor, quick(), seen);
+  FakeSource source = items(4);
+  EXPECT_EQ(run(source, kNoPath).ok, 4u);
+  EXPECT_EQ(seen.keys.back(), "0");
+}
+
+TEST_F(RunTest, InputOrderIsKeptWhateverEndsFirst) {
+  std::map<std::string, int> tries;
+  std::mutex mutex;
+  fake_download = [&](const v1::FetchRequest& request) {
+    const std::lock_guard lock(mutex);
+    const bool again = std::stoi(request.key()) % 4 == 0 && ++tries[request.key()] < 3;
+    return again ? answered(503) : ok();
+  };
+  RunOptions options = quick();
+  options.order = Order::input;
+  ThreadPoolExecutor executor({.max_workers = 3});
+  Run run(executor, options, seen);
+  FakeSource source([](std::uint64_t i) -> Next {
+    if (i == 200) return AtEnd{};
+    Item item = item_of(i);
+    if (i % 7 == 3) item.trouble = "no URL";
+    return item;
+  });
+  const Totals totals = run(source, kNoPath);
+  EXPECT_EQ(totals.ended(), 200u);
+  for (std::size_t i = 0; i < seen.keys.size(); ++i) ASSERT_EQ(seen.keys[i], std::to_string(i));
+}
+
+TEST_F(RunTest, ALineThatHoldsNoUrlIsAnErrorWithoutAnAttempt) {
+  fake_download = [](const v1::FetchRequest&) { return ok(); };
+  InlineExecutor executor;
+  Run run(executor, quick(), seen);
+  FakeSource source([](std::uint64_t i) -> Next {
+    if (i == 2) return AtEnd{};
+    Item item = item_of(i);
+    if (i == 0) item.trouble = "line 1 holds no URL";
+    return item;
+  });
+  EXPECT_EQ(run(source, kNoPath).errors, 1u);
+  EXPECT_EQ(seen.attempts["0"], 0);
+  EXPECT_EQ(seen.results["0"].error_class(), v1::BAD_INPUT);
+  EXPECT_EQ(seen.results["0"].reason(), "line 1 holds no URL");
+}
+
+TEST_F(RunTest, AnEndlessSourceIsTakenNoFasterThanItEnds) {
+  fake_download = [](const v1::FetchRequest&) { return ok(); };
+  RunOptions options = quick();
+  options.window = 16;
+  ThreadPoolExecutor executor({.max_workers = 2});
+  Run run(executor, options, seen);
+  FakeSource source([](std::uint64_t i) { return Next(item_of(i)); });
+  seen.on_ended = [&](const ItemReport&) {
+    EXPECT_LE(source.asked, seen.keys.size() + options.window);
+    if (seen.keys.size() == 1000) run.stop();
+  };
+  EXPECT_GE(run(source, kNoPath).ok, 1000u);
+  EXPECT_FALSE(run.complete());
+}
+
+TEST_F(RunTest, AnEndlessSourceOfLinesWithoutUrlsCanBeStopped) {
+  InlineExecutor executor;
+  Run run(executor, quick(), seen);
+  FakeSource source([](std::uint64_t i) {
+    Item item = item_of(i);
+    item.trouble = "holds no URL";
+    return Next(item);
+  });
+  seen.on_ended = [&](const ItemReport&) {
+    if (seen.keys.size() == 10'000) run.stop();
+    ASSERT_LT(seen.keys.size(), 100'000u);
+  };
+  EXPECT_GE(run(source, kNoPath).errors, 10'000u);
+}
+
+TEST_F(RunTest, AWakeUpBetweenTwoLooksIsNotLost) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool asked_again = false, in_time = false;
+  fake_download = [&](const v1::FetchRequest&) {
+    std::unique_lock lock(mutex);
+    in_time = changed.wait_for(lock, kPatience, [&] { return asked_again; });
+    return ok();
+  };
+  ThreadPoolExecutor executor({.max_workers = 1});
+  Run run(executor, quick(), seen);
+  int looks = 0;
+  FakeSource source([&](std::uint64_t i) -> Next {
+    if (++looks == 2) {
+      run.wake();  // by the reader's thread, just when the run had looked
+      return NotYet{};
+    }
+    if (looks == 3) {
+      const std::lock_guard lock(mutex);
+      asked_again = true;
+      changed.notify_all();
+    }
+    return looks == 1 ? Next(item_of(i)) : Next(AtEnd{});
+  });
+  EXPECT_EQ(run(source, kNoPath).ok, 1u);
+  EXPECT_TRUE(in_time);
+}
+
+TEST_F(RunTest, AfterAStopNothingNewBeginsAndWhatBeganEnds) {
+  std::atomic<int> begun{0};
+  fake_download = [&](const v1::FetchRequest&) {
+    ++begun;
+    return ok();
+  };
+  RunOptions options = quick();
+  options.window = 1;
+  InlineExecutor executor;
+  Run run(executor, options, seen);
+  FakeSource source = items(100);
+  seen.on_ended = [&](const ItemReport&) {
+    if (seen.keys.size() == 5) run.stop();
+  };
+  EXPECT_EQ(run(source, kNoPath).ok, 5u);
+  EXPECT_EQ(begun, 5);
+  EXPECT_FALSE(run.complete());
+}
+
+TEST_F(RunTest, AStopEndsTheWaitForRetriesWithTheLastFailure) {
+  for (const Order order : {Order::completion, Order::input}) {
+    seen = {};
+    RunOptions options = quick();
+    options.order = order;
+    options.retry.base = 1h;
+    options.retry.longest = 1h;
+    Run* stopped = nullptr;
+    int calls = 0;
+    fake_download = [&](const v1::FetchRequest&) {
+      if (++calls == 3) stopped->stop();
+      return answered(503);
+    };
+    InlineExecutor executor;
+    Run run(executor, options, seen);
+    stopped = &run;
+    FakeSource source = items(3);
+    EXPECT_EQ(run(source, kNoPath).errors, 3u);
+    EXPECT_THAT(seen.keys, SizeIs(3));
+    for (const auto& [key, attempts] : seen.attempts) EXPECT_EQ(attempts, 1);
+    EXPECT_TRUE(run.complete());
+  }
+}
+
+// A retry that was handed to the executor and had not begun was taken back by a stop, and the item
+// had no end at all.
+TEST_F(RunTest, ARetryTakenBackByAStopEndsAsItLastFailed) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stopped = false, blocking = false;
+  std::map<std::string, int> tries;
+  fake_download = [&](const v1::FetchRequest& request) {
+    std::unique_lock lock(mutex);
+    if (request.key() == "0") return answered(503);
+    blocking = true;
+    changed.notify_all();
+    changed.wait_for(lock, kPatience, [&] { return stopped; });
+    return ok();
+  };
+  RunOptions options = quick();
+  options.retry.base = 1ms;
+  ThreadPoolExecutor executor({.max_workers = 1});
+  Run run(executor, options, seen);
+  FakeSource source = items(2);
+  // One thread: the first attempt of 0 ends, 1 occupies the thread, and the retry of 0 waits behind
+  // it.
+  std::thread stopper([&] {
+    {
+      std::unique_lock lock(mutex);
+      changed.wait_for(lock, kPatience, [&] { return blocking; });
+    }
+    while (executor.status().queued == 0) std::this_thread::yield();
+    run.stop();
+    const std::lock_guard lock(mutex);
+    stopped = true;
+    changed.notify_all();
+  });
+  const Totals totals = run(source, kNoPath);
+  stopper.join();
+  EXPECT_EQ(totals.ended(), 2u);
+  EXPECT_EQ(totals.errors, 1u);
+  EXPECT_THAT(seen.keys, UnorderedElementsAre("0", "1"));
+  EXPECT_GE(seen.attempts["0"], 1);
+}
+
+TEST_F(RunTest, WhatATaskThrowsIsAnErrorOfItsItem) {
+  fake_download = [](const v1::FetchRequest& request) -> v1::FetchResult {
+    if (request.key() == "1") throw std::runtime_error("out of order");
+    return ok();
+  };
+  InlineExecutor executor;
+  Run run(executor, quick(), seen);
+  FakeSource source = items(3);
+  EXPECT_EQ(run(source, kNoPath).errors, 1u);
+  EXPECT_EQ(seen.results["1"].reason(), "out of order");
+}
+
+TEST_F(RunTest, ARetryAfterHoldsBackItsWholeOriginAndNoOther) {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kPause = 300ms;
+  std::map<std::string, std::vector<Clock::time_point>> begun;
+  Clock::time_point asked{};
+  fake_download = [&](const v1::FetchRequest& request) {
+    begun[request.url()].push_back(Clock::now());
+    if (request.url() != "http://busy/0" || begun[request.url()].size() > 1) return ok();
+    v1::FetchResult result = answered(429);
+    result.set_retry_after_ms(kPause.count());
+    asked = Clock::now();
+    return result;
+  };
+  RunOptions options = quick();
+  options.window = 1;  // so that one ends before the next begins
+  InlineExecutor executor;
+  options.window = 64;
+  Run run(executor, options, seen);
+  int turn = 0;
+  FakeSource source([&](std::uint64_t i) -> Next {
+    if (++turn == 2) {
+      run.wake();
+      return NotYet{};  // lets the run see how the first one ended
+    }
+    if (i == 5) return AtEnd{};
+    return item_of(i, i == 3 ? "free" : i == 4 ? "BUSY:80" : "busy");
+  });
+  EXPECT_EQ(run(source, kNoPath).ok, 5u);
+  for (const char* url : {"http://busy/1", "http://busy/2", "http://BUSY:80/4"}) {
+    ASSERT_THAT(begun[url], SizeIs(1)) << url;
+    EXPECT_GE(begun[url][0], asked + kPause) << url;
+  }
+  ASSERT_THAT(begun["http://busy/0"], SizeIs(2));
+  EXPECT_GE(begun["http://busy/0"][1], asked + kPause);
+  EXPECT_LT(begun["http://free/3"][0], begun["http://busy/1"][0]);
+  EXPECT_EQ(seen.attempts["1"], 1);
+  EXPECT_EQ(seen.attempts["0"], 2);
+}
+
+TEST_F(RunTest, ARetryAfterBeyondTheCapEndsItsItemAndHoldsBackNobody) {
+  fake_download = [&](const v1::FetchRequest& request) {
+    if (request.key() != "0") return ok();
+    v1::FetchResult result = answered(503);
+    result.set_retry_after_ms(3'600'000);
+    return result;
+  };
+  InlineExecutor executor;
+  Run run(executor, quick(), seen);
+  FakeSource source = items(3);
+  const Totals totals = run(source, kNoPath);
+  EXPECT_EQ(totals.ok, 2u);
+  EXPECT_EQ(totals.errors, 1u);
+  EXPECT_EQ(seen.attempts["0"], 1);
+}
+
+}  // namespace
+}  // namespace flagship::fetch
+
+int main(int argc, char** argv) {
+  flagship::init(argc, argv);
+  testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}

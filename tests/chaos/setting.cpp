@@ -22,7 +22,7 @@ int number_from(const char* variable, int otherwise) {
 
 }  // namespace
 
-int calls() { return number_from("FLAGSHIP_CHAOS_CALLS", kSanitized ? 1'000 : 5'000); }
+int calls() { return number_from("FLAGSHIP_CHAOS_CALLS", kSanitized ? 3'000 : 5'000); }
 
 int kills() { return number_from("FLAGSHIP_CHAOS_KILLS", kSanitized ? 3 : 12); }
 

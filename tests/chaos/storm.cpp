@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A worker with a sanitizer takes that much longer to start.
-constexpr auto kBetween = kSanitized ? 400ms : 20ms;
+constexpr auto kBetween = kSanitized ? 100ms : 20ms;
 constexpr auto kAsleep = 3 * kBetween;
 
 }  // namespace

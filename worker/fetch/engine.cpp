@@ -169,6 +169,7 @@ void Engine::Impl::hop(Transfer& transfer) {
 void Engine::Impl::admit(Transfer& transfer) {
   const bool lookup = !transfer.lookup().empty();
   if (lookup && !shared_.lookups.enter(transfer.lookup(), transfer.index(), shared_.now)) return;
+  transfer.enter_multi();
   transfer.in_multi = curl_multi_add_handle(multi_.get(), transfer.handle()) == CURLM_OK;
   if (transfer.in_multi) return;
   transfer.fail({v1::PROTOCOL, "libcurl cannot begin the transfer"});

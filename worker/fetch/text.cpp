@@ -76,6 +76,10 @@ bool same_word(std::string_view a, std::string_view b) {
                     [](char x, char y) { return lower_char(x) == lower_char(y); });
 }
 
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
   const auto first = text.find_first_not_of(kBlanks);

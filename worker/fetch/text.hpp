@@ -19,6 +19,9 @@ std::string lower(std::string_view text);
 /// Equal but for the case of ASCII letters.
 bool same_word(std::string_view a, std::string_view b);
 
+/// Nothing but visible ASCII characters and spaces.
+bool is_plain(std::string_view text);
+
 /// Without blanks (space, tab, CR, LF) at both ends.
 std::string_view trimmed(std::string_view text);
 

@@ -25,6 +25,8 @@ constexpr long kNoConnectTimeout = 24L * 60 * 60 * 1000;
 // What is read of a body that nobody wants, so that its connection can be used again.
 constexpr std::uint64_t kUnwantedAtMost = 64 * 1024;
 
+constexpr std::size_t kSha256Bytes = 32;
+
 constexpr const char* kCutHead = "the connection ended within the headers";
 
 // HTTP/2 of libcurl before 8.0 reports bodies as complete that are not.
@@ -64,6 +66,30 @@ Ending status_ending(const ResponseHead& head) {
   std::string reason = "HTTP error " + std::to_string(head.status());
   if (!head.phrase().empty()) reason += " - " + head.phrase();
   return {v1::HTTP_STATUS, reason};
+}
+
+// What goes into a request as it is.
+std::optional<Ending> refuse_conditions(const v1::FetchRequest& request) {
+  if (!is_plain(request.if_none_match()) || !is_plain(request.if_modified_since()))
+    return Ending{v1::BAD_INPUT, "a condition that no server can have sent"};
+  if (!request.expected_sha256().empty() && request.expected_sha256().size() != kSha256Bytes)
+    return Ending{v1::BAD_INPUT, "the checksum to compare with is no SHA-256"};
+  return std::nullopt;
+}
+
+std::uint64_t micros_between(Clock::time_point from, Clock::time_point to) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
+}
+
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    text += kDigits[static_cast<unsigned char>(c) >> 4];
+    text += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return text;
 }
 
 }  // namespace
@@ -112,6 +138,9 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   token_ = token;
   url_ = request.url();
   limits_ = request.limits();
+  if_none_match_ = request.if_none_match();
+  if_modified_since_ = request.if_modified_since();
+  expected_sha256_ = request.expected_sha256();
   policy_ = AddressPolicy(limits_.allow_private(), limits_.trusted_endpoint());
   began_ = Clock::now();
   due_ = after(began_, limits_.timeout_ms());
@@ -121,7 +150,8 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   result_.Clear();
   digest_.begin();
   sink_.begin(request.path());
-  if (auto refused = refuse_url(url_)) end(std::move(refused));
+  if (auto refused = refuse_url(url_)) return end(std::move(refused));
+  if (auto refused = refuse_conditions(request)) end(std::move(refused));
 }
 
 void Transfer::begin_hop() {
@@ -135,6 +165,7 @@ void Transfer::begin_hop() {
   connect_due_ = after(Clock::now(), limits_.connect_timeout_ms());
   set_connect_timeout(limits_.connect_timeout_ms());
   set_fresh(retried_);
+  set_headers();
   had_credentials_ = had_credentials_ || has_credentials(url_);
   const std::string authority = authority_of(url_);
   lookup_ = needs_no_lookup(authority) ? "" : scheme_of(url_) + "://" + authority;
@@ -182,7 +213,15 @@ void Transfer::judge(CURLcode code) {
   save();
 }
 
+// A 304 that was asked for.
+std::optional<Ending> Transfer::unmodified() {
+  const bool asked = !if_none_match_.empty() || !if_modified_since_.empty();
+  if (!asked || !head_.complete() || head_.status() != 304) return std::nullopt;
+  return Ending{v1::NONE, "not changed"};
+}
+
 std::optional<Ending> Transfer::verdict(CURLcode code) {
+  if (auto ending = unmodified()) return ending;
   if (answered()) return status_ending(head_);
   if (stopped_) return std::move(stopped_);
   if (refused_ && opened_.empty()) {
@@ -228,9 +267,15 @@ std::optional<Ending> Transfer::verdict_on_body() const {
 }
 
 void Transfer::save() {
+  std::string sum = digest_.finish();
+  if (!expected_sha256_.empty() && sum != expected_sha256_)
+    return end(
+        Ending{v1::BAD_CHECKSUM, "its SHA-256 is " + hex(sum) + ", not " + hex(expected_sha256_)});
   if (!sink_.commit()) return end(Ending{v1::DISK, sink_.error()});
   result_.set_bytes(sink_.bytes());
-  result_.set_sha256(digest_.finish());
+  result_.set_sha256(std::move(sum));
+  result_.set_etag(head_.etag());
+  result_.set_last_modified(head_.last_modified());
   end(std::nullopt);
 }
 
@@ -241,7 +286,11 @@ void Transfer::end(std::optional<Ending> ending) {
   sink_.discard();
   const bool missing = ending && (head_.status() == 404 || head_.status() == 410) &&
                        ending->error_class == v1::HTTP_STATUS;
-  result_.set_outcome(!ending ? v1::FETCH_OK : missing ? v1::FETCH_NOT_FOUND : v1::FETCH_ERROR);
+  const bool skipped = ending && ending->error_class == v1::NONE;
+  result_.set_outcome(!ending   ? v1::FETCH_OK
+                      : missing ? v1::FETCH_NOT_FOUND
+                      : skipped ? v1::FETCH_SKIPPED
+                                : v1::FETCH_ERROR);
   if (missing) {
     result_.set_reason("HTTP " + named_status(head_));
   } else if (ending) {
@@ -251,8 +300,8 @@ void Transfer::end(std::optional<Ending> ending) {
 }
 
 v1::FetchResult Transfer::result() {
-  result_.set_micros(static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_).count()));
+  result_.set_micros(micros_between(began_, Clock::now()));
+  note_timings();
   result_.set_status(head_.status());
   result_.set_type(head_.media_type());
   if (redirects_ > 0) result_.set_final_url(shown_url(url_));
@@ -263,6 +312,24 @@ v1::FetchResult Transfer::result() {
   if (had_credentials_) set_up();  // a handle that knew a password serves nobody else
   head_.clear();
   return std::move(result_);
+}
+
+// libcurl counts from where it got the hop. What a connection that is used again has behind it is
+// not of this attempt.
+void Transfer::note_timings() {
+  if (!requested_) return;
+  const auto before = micros_between(began_, std::max(began_, entered_));
+  const auto at = [&](CURLINFO what) {
+    curl_off_t micros = 0;
+    curl_easy_getinfo(handle(), what, &micros);
+    return micros > 0 ? before + static_cast<std::uint64_t>(micros) : 0;
+  };
+  auto& timings = *result_.mutable_timings();
+  if (head_.begun()) timings.set_first_byte(at(CURLINFO_STARTTRANSFER_TIME_T));
+  if (opened_.empty()) return;
+  timings.set_looked_up(at(CURLINFO_NAMELOOKUP_TIME_T));
+  timings.set_connected(at(CURLINFO_CONNECT_TIME_T));
+  timings.set_secured(at(CURLINFO_APPCONNECT_TIME_T));
 }
 
 // ---- time limits --------------------------------------------------------------------------------
@@ -281,6 +348,9 @@ std::optional<Ending> Transfer::verdict_on_time() const {
   if (!requested_ && shared_.now >= connect_due_) {
     return Ending{v1::TIMEOUT, "no connection within " + span_words(limits_.connect_timeout_ms())};
   }
+  if (shared_.now >= first_byte_due()) {
+    return Ending{v1::TIMEOUT, "no answer within " + span_words(limits_.first_byte_timeout_ms())};
+  }
   if (requested_ && shared_.now >= stall_at()) {
     return Ending{v1::STALLED, "fewer than " + byte_words(limits_.stall_bytes()) + " in " +
                                    span_words(limits_.stall_ms())};
@@ -293,8 +363,17 @@ Clock::time_point Transfer::stall_at() const {
   return after(requested_ ? progress_from_ : shared_.now, limits_.stall_ms());
 }
 
+Clock::time_point Transfer::first_byte_due() const {
+  if (requested_)
+    return head_.begun() ? kNever : after(requested_at_, limits_.first_byte_timeout_ms());
+  return kNever;
+}
+
+// What is not requested yet has its connection to wait for first; then it is asked again.
 Clock::time_point Transfer::next_deadline() const {
-  return std::min({due_, requested_ ? kNever : connect_due_, stall_at()});
+  const auto first_byte =
+      requested_ ? first_byte_due() : after(shared_.now, limits_.first_byte_timeout_ms());
+  return std::min({due_, requested_ ? kNever : connect_due_, first_byte, stall_at()});
 }
 
 // ---- what libcurl calls -------------------------------------------------------------------------
@@ -375,7 +454,7 @@ bool Transfer::stop(v1::FetchClass error_class, std::string reason) {
 bool Transfer::may_reuse(std::string_view peer, int peer_port, int own_port) {
   requested_ = true;
   progress_ = 0;
-  progress_from_ = shared_.now;
+  progress_from_ = requested_at_ = shared_.now;
   if (!opened_.empty()) {
     shared_.connections.connected(opened_, own_port);
     return true;
@@ -414,6 +493,14 @@ void Transfer::set_connect_timeout(std::uint32_t limit) {
   if (std::exchange(connect_timeout_, limit) == limit) return;
   set(handle(), CURLOPT_CONNECTTIMEOUT_MS,
       limit == 0 ? kNoConnectTimeout : static_cast<long>(limit));
+}
+
+void Transfer::set_headers() {
+  const bool had = !headers_.empty();
+  headers_.clear();
+  if (!if_none_match_.empty()) headers_.add("If-None-Match: " + if_none_match_);
+  if (!if_modified_since_.empty()) headers_.add("If-Modified-Since: " + if_modified_since_);
+  if (had || !headers_.empty()) set(handle(), CURLOPT_HTTPHEADER, headers_.list());
 }
 
 void Transfer::set_fresh(bool fresh) {

@@ -22,6 +22,7 @@
 #include "worker/fetch/file_sink.hpp"
 #include "worker/fetch/lookup_gate.hpp"
 #include "worker/fetch/poller.hpp"
+#include "worker/fetch/request_headers.hpp"
 #include "worker/fetch/response_head.hpp"
 #include "worker/fetch/url.hpp"
 
@@ -52,6 +53,8 @@ class Transfer {
   void begin(std::uint64_t token, const v1::FetchRequest& request);
   /// Makes the handle ready for the next hop.
   void begin_hop();
+  /// It goes into the engine's multi now.
+  void enter_multi() { entered_ = shared_.now; }
   /// libcurl is done with the hop.
   Next end_hop(CURLcode code);
   /// Whether a time limit has passed at `shared.now`; then `result()` is about that.
@@ -105,15 +108,20 @@ class Transfer {
   Ending failure(CURLcode code) const;
   std::optional<Ending> verdict_on_time() const;
   Clock::time_point stall_at() const;
+  Clock::time_point first_byte_due() const;
+  std::optional<Ending> unmodified();
   void save();
+  void note_timings();
   void end(std::optional<Ending> ending);
   void set_connect_timeout(std::uint32_t milliseconds);
   void set_fresh(bool fresh);
+  void set_headers();
 
   Shared& shared_;
   const std::size_t index_;
   std::unique_ptr<CURL, Cleanup> easy_;
   std::array<char, CURL_ERROR_SIZE> detail_{};
+  RequestHeaders headers_;
   FileSink sink_;
   Digest digest_;
 
@@ -121,6 +129,7 @@ class Transfer {
   std::uint64_t token_ = 0;
   std::string url_;
   v1::FetchLimits limits_;
+  std::string if_none_match_, if_modified_since_, expected_sha256_;
   AddressPolicy policy_;
   Clock::time_point began_{}, due_{};
   unsigned redirects_ = 0;
@@ -135,7 +144,7 @@ class Transfer {
   std::optional<Ending> stopped_;
   bool requested_ = false;
   bool stale_ = false;
-  Clock::time_point connect_due_{};
+  Clock::time_point entered_{}, connect_due_{}, requested_at_{};
   std::uint64_t received_ = 0;  // of the body
   std::uint64_t progress_ = 0;  // bytes since progress_from_
   Clock::time_point progress_from_{};

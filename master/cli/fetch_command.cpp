@@ -115,6 +115,7 @@ class FetchCommand {
     const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
     attach(nullptr);
     console.finish();
+    if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
     report(totals, run.complete(), signals.first());
     if (signals.first() != 0) return kSignalled + signals.first();

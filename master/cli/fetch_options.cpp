@@ -183,6 +183,7 @@ void declare_fetch_options(CLI::App& app, FetchOptions& options) {
   declare_where(app, options);
   declare_how(app, options);
   declare_limits(app, options);
+  declare_transfer_options(app, options.transfer);
   declare_output(app, options);
 }
 

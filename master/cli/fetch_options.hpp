@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "master/cli/server_options.hpp"
+#include "master/cli/transfer_options.hpp"
 #include "master/fetch/run.hpp"
 
 namespace flagship::cli {
@@ -50,6 +51,7 @@ struct FetchOptions {
   bool allow_downgrade = false;
   std::uint64_t max_size = std::uint64_t{1} << 30;
   bool allow_private = false;
+  TransferOptions transfer;
 
   std::string output = "downloads";
   std::string name = "{key}{ext}";

@@ -90,6 +90,7 @@ std::string without_slash(std::string url) {
 
 FetchPlan plan_fetch(const FetchOptions& options) {
   refuse_what_does_not_go_together(options);
+  settings_of(options.transfer);  // whatever is wrong with them shows before anything is started
   FetchPlan plan;
   const bool elsewhere =
       !options.base_url.empty() || !options.url_template.empty() || !options.from.empty();
@@ -133,6 +134,8 @@ v1::FetchLimits limits_of(const FetchOptions& options) {
   limits.set_allow_downgrade(options.allow_downgrade);
   limits.set_max_bytes(options.max_size);
   limits.set_allow_private(options.allow_private);
+  limits.set_first_byte_timeout_ms(ms(options.transfer.first_byte_timeout));
+  limits.set_settings(settings_of(options.transfer).SerializeAsString());
   return limits;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What of an answer is taken: conditions, checksums; and what is noted of it.
+// What of an answer is taken: conditions, checksums, media types, encodings; and what is noted of
+// it.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "tests/integration/fetch_engine_fixture.hpp"
+#include "tests/support/encoders.hpp"
 #include "tests/support/scripted_server.hpp"
 
 namespace flagship::fetch {
@@ -14,6 +16,8 @@ namespace {
 
 using flagship::testing::asks_for;
 using flagship::testing::each_request;
+using flagship::testing::encoded;
+using flagship::testing::gzipped;
 using flagship::testing::Peer;
 using flagship::testing::response;
 using flagship::testing::ScriptedServer;
@@ -96,6 +100,129 @@ TEST_F(FetchAcceptance, RefusesAChecksumThatIsNone) {
   auto odd = request(server.url("/"));
   odd.set_expected_sha256("abcd");
   EXPECT_EQ(run(odd).error_class(), v1::BAD_INPUT);
+}
+
+// ---- media types --------------------------------------------------------------------------------
+
+v1::FetchRequest accepting(v1::FetchRequest request, const std::string& type) {
+  v1::FetchSettings settings;
+  settings.add_accept_types(type);
+  request.mutable_limits()->set_settings(settings.SerializeAsString());
+  return request;
+}
+
+struct Typed {
+  const char* name;
+  const char* type;  // empty: the answer has none
+  std::string body;
+  std::string reason;  // empty: it is taken
+};
+
+const Typed kTyped[] = {
+    {"OfItsType", "image/gif; q=1", "GIF89a", ""},
+    {"OfAnotherType", "text/html", "GIF89a", "text/html, not image/*"},
+    {"AnErrorPageWithStatus200", "image/gif", "<!DOCTYPE html><title>Sorry</title>",
+     "text/html by its first bytes, not image/*"},
+    {"ALargeErrorPage", "image/gif", "<html>" + std::string(100'000, 'x'),
+     "text/html by its first bytes, not image/*"},
+    {"OfBytesThatDoNotTell", "image/x-unheard-of", "?!", ""},
+    {"WithoutATypeAndTelling", "", "\x89PNG\r\n\x1a\n", ""},
+    {"WithoutATypeAndNotTelling", "", "?!", "of no media type, not image/*"},
+    {"Empty", "image/gif", "", ""},
+};
+
+TEST_F(FetchAcceptance, TakesBodiesOfAcceptedTypesOnly) {
+  for (const Typed& row : kTyped) {
+    ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
+      const std::string type = row.type;
+      peer.send(response("200 OK" + (type.empty() ? type : "\r\nContent-Type: " + type), row.body));
+    }));
+    const auto result = run(accepting(request(server.url("/"), row.name), "image/*"));
+    EXPECT_EQ(result.reason(), row.reason) << row.name;
+    EXPECT_EQ(result.error_class(), row.reason.empty() ? v1::NONE : v1::WRONG_TYPE) << row.name;
+    EXPECT_EQ(std::filesystem::exists(folder_ / row.name), row.reason.empty()) << row.name;
+  }
+}
+
+TEST_F(FetchAcceptance, JudgesNoBytesThatAreEncoded) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    peer.send(response("200 OK\r\nContent-Type: image/svg+xml\r\nContent-Encoding: gzip",
+                       gzipped("<svg/>")));
+  }));
+  EXPECT_EQ(run(accepting(request(server.url("/")), "image/*")).outcome(), v1::FETCH_OK);
+}
+
+// ---- encodings ----------------------------------------------------------------------------------
+
+v1::FetchRequest compressed(v1::FetchRequest request) {
+  v1::FetchSettings settings;
+  settings.set_compressed(true);
+  request.mutable_limits()->set_settings(settings.SerializeAsString());
+  return request;
+}
+
+TEST_F(FetchAcceptance, SavesWhatIsInAnEncodedBody) {
+  std::string head;
+  const std::string text(300'000, 'x');
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    head = request;
+    const std::string encoding = request.substr(5, request.find(" HTTP") - 5);
+    peer.send(response("200 OK\r\nContent-Encoding: " + encoding, encoded(encoding, text)));
+  }));
+  for (const std::string encoding : {"gzip", "br", "zstd"}) {
+    const auto result = run(compressed(request(server.url("/" + encoding))));
+    EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+    EXPECT_EQ(result.bytes(), text.size());
+    EXPECT_EQ(result.sha256(), sha256(text));
+    EXPECT_EQ(content(folder_ / "file"), text);
+    EXPECT_NE(head.find("Accept-Encoding: gzip, br, zstd\r\n"), std::string::npos) << head;
+  }
+}
+
+TEST_F(FetchAcceptance, SavesABodyThatIsNotEncodedAlthoughItMightBe) {
+  ScriptedServer server(good());
+  EXPECT_EQ(run(compressed(request(server.url("/")))).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(content(folder_ / "file"), "good");
+}
+
+TEST_F(FetchAcceptance, NeverCallsAnEncodedBodyCompleteThatIsCutOff) {
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    const std::string encoding = request.substr(5, request.find(" HTTP") - 5);
+    const std::string whole = encoded(encoding, std::string(1000, 'x'));
+    peer.send(
+        response("200 OK\r\nContent-Encoding: " + encoding, whole.substr(0, whole.size() - 3)));
+  }));
+  for (const std::string encoding : {"gzip", "br", "zstd"}) {
+    const auto result = run(compressed(request(server.url("/" + encoding))));
+    EXPECT_EQ(result.error_class(), v1::TRUNCATED) << encoding << ": " << result.reason();
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "file"));
+  }
+}
+
+TEST_F(FetchAcceptance, RefusesWhatIsEncodedOtherwiseThanItSays) {
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    peer.send(response(asks_for(request, "/odd") ? "200 OK\r\nContent-Encoding: rot13"
+                                                 : "200 OK\r\nContent-Encoding: gzip",
+                       "no such thing"));
+  }));
+  EXPECT_EQ(run(compressed(request(server.url("/")))).error_class(), v1::PROTOCOL);
+  EXPECT_EQ(run(compressed(request(server.url("/odd")))).reason(),
+            "the body is encoded as nobody asked for: rot13");
+}
+
+TEST_F(FetchAcceptance, CountsABodyAfterDecoding) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    const std::string encoding = request.substr(5, request.find(" HTTP") - 5);
+    peer.send(response("200 OK\r\nContent-Encoding: " + encoding,
+                       encoded(encoding, std::string(30'000'000, 'x'))));
+  }));
+  for (const std::string encoding : {"gzip", "br", "zstd"}) {
+    auto bomb = compressed(request(server.url("/" + encoding)));
+    bomb.mutable_limits()->set_max_bytes(1'000'000);
+    const auto result = run(bomb);
+    EXPECT_EQ(result.error_class(), v1::TOO_LARGE) << encoding << ": " << result.reason();
+    EXPECT_EQ(result.reason(), "more than 1000000 bytes");
+  }
 }
 
 // ---- times --------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/integration/fetch_engine_fixture.hpp"
+#include "tests/integration/secure_fetch_fixture.hpp"
 #include "tests/support/fake_resolver.hpp"
 #include "tests/support/scripted_server.hpp"
 #include "tests/support/tls_server.hpp"
@@ -487,21 +488,6 @@ TEST_F(FetchEngine, CallsAServerThatSpeaksNoTlsATlsError) {
 }
 
 // ---- https --------------------------------------------------------------------------------------
-
-class SecureFetch : public FetchEngine {
- protected:
-  SecureFetch() {
-    certificate_.save((folder_ / "trusted.pem").string());
-    ::setenv("SSL_CERT_FILE", (folder_ / "trusted.pem").c_str(), 1);
-  }
-  ~SecureFetch() override { ::unsetenv("SSL_CERT_FILE"); }
-
-  static std::string https(const ScriptedServer& server, const std::string& path) {
-    return "https://" + server.endpoint() + path;
-  }
-
-  Certificate certificate_;
-};
 
 TEST_F(SecureFetch, SavesABodyAndUsesTheConnectionAgain) {
   ScriptedServer server(over_tls(certificate_, good()));

@@ -48,6 +48,10 @@ int curl_events(std::uint32_t events) {
          (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 }
 
+bool is_failed_lookup(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
+}
+
 struct FreeMulti {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
 };
@@ -79,7 +83,7 @@ class Engine::Impl {
   void run_due();
   void collect();
   void end_hop(Transfer& transfer, CURLcode code);
-  void share_failed_lookup(const Transfer& transfer);
+  void share_failed_lookup(const Transfer& transfer, CURLcode code);
   void expire();
   void admit_released();
   void report();
@@ -230,16 +234,16 @@ void Engine::Impl::collect() {
 }
 
 void Engine::Impl::end_hop(Transfer& transfer, CURLcode code) {
-  if (code == CURLE_COULDNT_RESOLVE_HOST) share_failed_lookup(transfer);
+  if (is_failed_lookup(code)) share_failed_lookup(transfer, code);
   if (transfer.end_hop(code) == Transfer::Next::report) return finish(transfer);
   if (!transfer.lookup().empty()) shared_.lookups.leave(transfer.lookup(), transfer.index());
   hop(transfer);
 }
 
-void Engine::Impl::share_failed_lookup(const Transfer& transfer) {
+void Engine::Impl::share_failed_lookup(const Transfer& transfer, CURLcode code) {
   for (const std::size_t member : shared_.lookups.failed(transfer.lookup(), transfer.index())) {
     Transfer& other = *transfers_[member];
-    other.end_hop(CURLE_COULDNT_RESOLVE_HOST);
+    other.end_hop(code);
     finish(other);
   }
 }

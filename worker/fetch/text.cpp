@@ -94,6 +94,10 @@ std::optional<std::uint64_t> digits(std::string_view text) {
   return value;
 }
 
+std::string byte_words(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
 std::string span_words(std::uint64_t milliseconds) {
   if (milliseconds < 1000) return std::to_string(milliseconds) + " ms";
   std::string words = std::to_string(milliseconds / 1000);

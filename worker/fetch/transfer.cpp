@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 #include <system_error>
 #include <utility>
 
 #include "worker/fetch/curl_class.hpp"
+#include "worker/fetch/literal_address.hpp"
 #include "worker/fetch/redirect_target.hpp"
 #include "worker/fetch/retry_after.hpp"
 #include "worker/fetch/text.hpp"
@@ -29,12 +29,6 @@ constexpr std::size_t kSha256Bytes = 32;
 
 constexpr const char* kCutHead = "the connection ended within the headers";
 
-// HTTP/2 of libcurl before 8.0 reports bodies as complete that are not.
-bool http1_only() {
-  static const bool old = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
-  return old;
-}
-
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
   if (curl_easy_setopt(easy, option, value) == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
@@ -42,10 +36,6 @@ void set(CURL* easy, CURLoption option, Value value) {
 
 Clock::time_point after(Clock::time_point start, std::uint32_t limit_ms) {
   return limit_ms == 0 ? kNever : start + milliseconds(limit_ms);
-}
-
-std::string byte_words(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
 }
 
 bool is_redirect(unsigned status) {
@@ -68,6 +58,12 @@ Ending status_ending(const ResponseHead& head) {
   return {v1::HTTP_STATUS, reason};
 }
 
+Ending refused_address(const Endpoint& address) {
+  return {v1::REFUSED_ADDRESS, address_text(address) + " is " +
+                                   std::string(special_purpose(address)) +
+                                   ", which is not allowed"};
+}
+
 // What goes into a request as it is.
 std::optional<Ending> refuse_conditions(const v1::FetchRequest& request) {
   if (!is_plain(request.if_none_match()) || !is_plain(request.if_modified_since()))
@@ -82,20 +78,10 @@ std::uint64_t micros_between(Clock::time_point from, Clock::time_point to) {
       std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
 }
 
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
-
 }  // namespace
 
 Transfer::Transfer(Shared& shared, std::size_t index)
-    : shared_(shared), index_(index), sink_(shared.budget) {
+    : shared_(shared), index_(index), body_(shared.budget), settings_(shared.settings) {
   set_up();
 }
 
@@ -111,13 +97,9 @@ void Transfer::set_up() {
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // giving up on a look-up does not wait for its thread
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  set(easy, CURLOPT_PROXY, "");  // one from the environment would defeat the address policy
   set(easy, CURLOPT_USERAGENT, "flagship/0.1.0");
   set(easy, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, kNoConnectTimeout);
-  const auto version = http1_only() ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
-  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(version));
-  if (const char* bundle = std::getenv("SSL_CERT_FILE")) set(easy, CURLOPT_CAINFO, bundle);
   set(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -128,8 +110,35 @@ void Transfer::set_up() {
   set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close);
   set(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&shared_));
+  settings_->apply(easy);
+  if (settings_->fields().cookies()) keep_cookies();
   connect_timeout_ = 0;
-  fresh_ = false;
+  fresh_ = away_ = false;
+}
+
+// One jar for the engine; it is used in one thread, so it needs no locks.
+void Transfer::keep_cookies() {
+  const bool first = !shared_.cookies;
+  if (first) {
+    shared_.cookies.reset(curl_share_init());
+    if (!shared_.cookies) throw std::bad_alloc();
+    curl_share_setopt(shared_.cookies.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+  }
+  set(handle(), CURLOPT_SHARE, shared_.cookies.get());
+  set(handle(), CURLOPT_COOKIEFILE, first ? settings_->fields().cookie_file().c_str() : "");
+}
+
+// False: they cannot be read.
+bool Transfer::use(const std::string& settings) {
+  if (settings == settings_->source()) return true;
+  if (settings != shared_.settings->source()) {
+    auto read = Settings::read(settings);
+    if (!read) return false;
+    shared_.settings = std::move(read);
+  }
+  settings_ = shared_.settings;
+  set_up();
+  return true;
 }
 
 // ---- a transfer and its hops --------------------------------------------------------------------
@@ -140,7 +149,6 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   limits_ = request.limits();
   if_none_match_ = request.if_none_match();
   if_modified_since_ = request.if_modified_since();
-  expected_sha256_ = request.expected_sha256();
   policy_ = AddressPolicy(limits_.allow_private(), limits_.trusted_endpoint());
   began_ = Clock::now();
   due_ = after(began_, limits_.timeout_ms());
@@ -148,8 +156,9 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   retried_ = ended_ = had_credentials_ = false;
   lookup_.clear();
   result_.Clear();
-  digest_.begin();
-  sink_.begin(request.path());
+  if (!use(limits_.settings())) return end(Ending{v1::BAD_INPUT, "settings that cannot be read"});
+  body_.begin(request, *settings_);
+  home_ = settings_->keeps_secrets() ? url_ : "";
   if (auto refused = refuse_url(url_)) return end(std::move(refused));
   if (auto refused = refuse_conditions(request)) end(std::move(refused));
 }
@@ -165,13 +174,22 @@ void Transfer::begin_hop() {
   connect_due_ = after(Clock::now(), limits_.connect_timeout_ms());
   set_connect_timeout(limits_.connect_timeout_ms());
   set_fresh(retried_);
+  set_away(!home_.empty() && !same_origin(home_, url_));
   set_headers();
   had_credentials_ = had_credentials_ || has_credentials(url_);
-  const std::string authority = authority_of(url_);
-  lookup_ = needs_no_lookup(authority) ? "" : scheme_of(url_) + "://" + authority;
+  const std::string& whom = settings_->proxied() ? settings_->fields().proxy() : url_;
+  const std::string authority = authority_of(whom);
+  lookup_ = needs_no_lookup(authority) ? "" : scheme_of(whom) + "://" + authority;
   if (curl_easy_setopt(handle(), CURLOPT_URL, url_.c_str()) != CURLE_OK) {
-    fail({v1::BAD_INPUT, "not a URL: too long"});
+    return fail({v1::BAD_INPUT, "not a URL: too long"});
   }
+  if (settings_->proxied()) refuse_literal_address();
+}
+
+// What a name leads to is the proxy's affair; an address is seen here all the same.
+void Transfer::refuse_literal_address() {
+  const auto address = literal_address(url_);
+  if (address && !policy_.allows(*address)) fail(refused_address(*address));
 }
 
 Transfer::Next Transfer::end_hop(CURLcode code) {
@@ -200,6 +218,8 @@ Transfer::Next Transfer::follow() {
     end(std::move(refused));
     return Next::report;
   }
+  // A handle that read one host's name and password serves no other.
+  if (!settings_->fields().netrc_file().empty() && !same_origin(url_, *target)) set_up();
   url_ = std::move(*target);
   ++redirects_;
   retried_ = false;
@@ -225,9 +245,7 @@ std::optional<Ending> Transfer::verdict(CURLcode code) {
   if (answered()) return status_ending(head_);
   if (stopped_) return std::move(stopped_);
   if (refused_ && opened_.empty()) {
-    return Ending{v1::REFUSED_ADDRESS, address_text(*refused_) + " is " +
-                                           std::string(special_purpose(*refused_)) +
-                                           ", which is not allowed"};
+    return refused_address(*refused_);
   }
   if (!head_.fault().empty()) return Ending{v1::PROTOCOL, head_.fault()};
   if (code != CURLE_OK) return failure(code);
@@ -267,13 +285,9 @@ std::optional<Ending> Transfer::verdict_on_body() const {
 }
 
 void Transfer::save() {
-  std::string sum = digest_.finish();
-  if (!expected_sha256_.empty() && sum != expected_sha256_)
-    return end(
-        Ending{v1::BAD_CHECKSUM, "its SHA-256 is " + hex(sum) + ", not " + hex(expected_sha256_)});
-  if (!sink_.commit()) return end(Ending{v1::DISK, sink_.error()});
-  result_.set_bytes(sink_.bytes());
-  result_.set_sha256(std::move(sum));
+  if (auto ending = body_.save()) return end(std::move(ending));
+  result_.set_bytes(body_.bytes());
+  result_.set_sha256(body_.sha256());
   result_.set_etag(head_.etag());
   result_.set_last_modified(head_.last_modified());
   end(std::nullopt);
@@ -283,7 +297,7 @@ void Transfer::fail(Ending ending) { end(std::move(ending)); }
 
 void Transfer::end(std::optional<Ending> ending) {
   ended_ = true;
-  sink_.discard();
+  body_.discard();
   const bool missing = ending && (head_.status() == 404 || head_.status() == 410) &&
                        ending->error_class == v1::HTTP_STATUS;
   const bool skipped = ending && ending->error_class == v1::NONE;
@@ -416,25 +430,14 @@ bool Transfer::take_header(std::string_view line) {
 
 bool Transfer::take_head() {
   if (!head_.fault().empty()) return stop(v1::PROTOCOL, head_.fault());
-  if (!reads_file() || head_.encoded() || !head_.content_length()) return true;
-  const std::uint64_t length = *head_.content_length();
-  if (limits_.max_bytes() != 0 && length > limits_.max_bytes()) {
-    return stop(v1::TOO_LARGE,
-                byte_words(length) + ", more than " + std::to_string(limits_.max_bytes()));
-  }
-  sink_.expect(length);
-  return true;
+  return !reads_file() || stop(body_.open(head_));
 }
 
 bool Transfer::take_body(std::string_view bytes) {
   received_ += bytes.size();
   note_progress(bytes.size());
   if (!reads_file()) return received_ <= kUnwantedAtMost;
-  if (limits_.max_bytes() != 0 && received_ > limits_.max_bytes()) {
-    return stop(v1::TOO_LARGE, "more than " + byte_words(limits_.max_bytes()));
-  }
-  digest_.add(bytes);
-  return sink_.add(bytes) || stop(v1::DISK, sink_.error());
+  return stop(body_.add(bytes));
 }
 
 void Transfer::note_progress(std::size_t bytes) {
@@ -449,8 +452,16 @@ bool Transfer::stop(v1::FetchClass error_class, std::string reason) {
   return false;
 }
 
+bool Transfer::stop(std::optional<Ending> ending) {
+  return !ending || stop(ending->error_class, std::move(ending->reason));
+}
+
 // A connection in libcurl's cache may have been opened under another policy, and may hold bytes
 // that the server sent after its last answer: libcurl would take them for the next one.
+bool Transfer::allowed(const Endpoint& peer) const {
+  return settings_->proxied() || policy_.allows(peer);  // the proxy is one that the user named
+}
+
 bool Transfer::may_reuse(std::string_view peer, int peer_port, int own_port) {
   requested_ = true;
   progress_ = 0;
@@ -461,11 +472,11 @@ bool Transfer::may_reuse(std::string_view peer, int peer_port, int own_port) {
   }
   if (!lookup_.empty()) shared_.lookups.leave(lookup_, index_);
   const int socket = shared_.connections.find(own_port, peer, peer_port);
-  if (socket >= 0 && !policy_.allows(shared_.connections.peer(socket))) {
+  if (socket >= 0 && !allowed(shared_.connections.peer(socket))) {
     refused_ = shared_.connections.peer(socket);
     return false;
   }
-  stale_ = socket < 0 || (http1_only() && holds_unread(socket));
+  stale_ = socket < 0 || (!settings_->http2() && holds_unread(socket));
   return !stale_;
 }
 
@@ -473,7 +484,7 @@ curl_socket_t Transfer::open(const curl_sockaddr& address) {
   if (!lookup_.empty()) shared_.lookups.found(lookup_, index_, shared_.now);
   const auto endpoint = endpoint_of(address.addr);
   if (!endpoint) return CURL_SOCKET_BAD;
-  if (!policy_.allows(*endpoint)) {
+  if (!allowed(*endpoint)) {
     refused_ = endpoint;
     return CURL_SOCKET_BAD;
   }
@@ -495,9 +506,15 @@ void Transfer::set_connect_timeout(std::uint32_t limit) {
       limit == 0 ? kNoConnectTimeout : static_cast<long>(limit));
 }
 
+void Transfer::set_away(bool away) {
+  if (std::exchange(away_, away) == away) return;
+  settings_->show_certificate(handle(), away);
+}
+
 void Transfer::set_headers() {
   const bool had = !headers_.empty();
   headers_.clear();
+  settings_->add_headers(headers_, away_);
   if (!if_none_match_.empty()) headers_.add("If-None-Match: " + if_none_match_);
   if (!if_modified_since_.empty()) headers_.add("If-Modified-Since: " + if_modified_since_);
   if (had || !headers_.empty()) set(handle(), CURLOPT_HTTPHEADER, headers_.list());

@@ -15,18 +15,22 @@
 
 #include "flagship/v1/fetch.pb.h"
 #include "worker/fetch/address_policy.hpp"
+#include "worker/fetch/body.hpp"
 #include "worker/fetch/connections.hpp"
 #include "worker/fetch/deadlines.hpp"
-#include "worker/fetch/digest.hpp"
 #include "worker/fetch/ending.hpp"
-#include "worker/fetch/file_sink.hpp"
 #include "worker/fetch/lookup_gate.hpp"
 #include "worker/fetch/poller.hpp"
 #include "worker/fetch/request_headers.hpp"
 #include "worker/fetch/response_head.hpp"
+#include "worker/fetch/settings.hpp"
 #include "worker/fetch/url.hpp"
 
 namespace flagship::fetch {
+
+struct FreeShare {
+  void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+};
 
 /// What the transfers of one engine share.
 struct Shared {
@@ -34,7 +38,9 @@ struct Shared {
   Connections connections;
   LookupGate lookups;
   BufferBudget budget;
-  Clock::time_point now = Clock::now();  // as of the current step
+  std::unique_ptr<CURLSH, FreeShare> cookies;                     // nullptr: nobody keeps any
+  std::shared_ptr<const Settings> settings = Settings::read({});  // the last that were read
+  Clock::time_point now = Clock::now();                           // as of the current step
 };
 
 /// One download at a time, over as many hops as redirects ask for: an easy handle with its
@@ -88,10 +94,15 @@ class Transfer {
   static int on_close(void* shared, curl_socket_t socket);
 
   void set_up();
+  void keep_cookies();
+  bool use(const std::string& settings);
+  void set_away(bool away);
   bool take_header(std::string_view line);
   bool take_head();
   bool take_body(std::string_view bytes);
   void note_progress(std::size_t bytes);
+  void refuse_literal_address();
+  bool allowed(const Endpoint& peer) const;
   bool may_reuse(std::string_view peer, int peer_port, int own_port);
   curl_socket_t open(const curl_sockaddr& address);
 
@@ -100,6 +111,7 @@ class Transfer {
   }
   bool answered() const;
   bool stop(v1::FetchClass error_class, std::string reason);
+  bool stop(std::optional<Ending> ending);
   bool wants_fresh_connection(CURLcode code) const;
   Next follow();
   void judge(CURLcode code);
@@ -122,14 +134,15 @@ class Transfer {
   std::unique_ptr<CURL, Cleanup> easy_;
   std::array<char, CURL_ERROR_SIZE> detail_{};
   RequestHeaders headers_;
-  FileSink sink_;
-  Digest digest_;
+  Body body_;
 
   // the request
   std::uint64_t token_ = 0;
   std::string url_;
   v1::FetchLimits limits_;
-  std::string if_none_match_, if_modified_since_, expected_sha256_;
+  std::string if_none_match_, if_modified_since_;
+  std::shared_ptr<const Settings> settings_;
+  std::string home_;  // its first URL, when something is for that origin alone
   AddressPolicy policy_;
   Clock::time_point began_{}, due_{};
   unsigned redirects_ = 0;
@@ -152,6 +165,7 @@ class Transfer {
   // the handle's settings that outlive a transfer
   std::uint32_t connect_timeout_ = 0;
   bool fresh_ = false;
+  bool away_ = false;  // from the origin that it was meant for
 
   bool ended_ = false;
   v1::FetchResult result_;

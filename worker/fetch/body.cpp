@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "worker/fetch/content_range.hpp"
 #include "worker/fetch/media_type.hpp"
 #include "worker/fetch/text.hpp"
 
@@ -28,14 +29,60 @@ std::string hex(std::string_view bytes) {
 
 }  // namespace
 
-void Body::begin(const v1::FetchRequest& request, const Settings& settings) {
+void Body::begin(const v1::FetchRequest& request, const Settings& settings, Shards* shards) {
+  discard();
   settings_ = &settings;
+  shards_ = request.path().empty() ? nullptr : shards;
   max_bytes_ = request.limits().max_bytes();
   expected_sha256_ = request.expected_sha256();
-  sink_.begin(request.path());
+  const bool keeps = !shards_ && !settings.compressed() && !request.path().empty();
+  keep_from_ = keeps ? request.limits().keep_partial_bytes() : 0;
+  if (keep_from_ > 0 || shards_) url_ = request.url();
+  if (shards_) name_ = request.path();
+  sink_.begin(shards_ ? shards_->scratch() : request.path(), settings.fields().fsync());
+  if (keep_from_ > 0 && request.resume())
+    partial_ = find_partial(request.path(), request.url(), keep_from_);
+}
+
+void Body::discard() {
+  partial_.reset();
+  unpublished_ = false;
+  sink_.discard();
+}
+
+void Body::drop_partial() {
+  if (partial_) remove_partial(*partial_);
+  partial_.reset();
+}
+
+bool Body::continues(const ResponseHead& head) const {
+  const auto range = parse_content_range(head.content_range());
+  if (!range || range->first != partial_->size) return false;
+  if (range->whole && range->last + 1 != *range->whole) return false;
+  const bool counted = head.content_length() && !head.encoded();
+  if (counted && *head.content_length() != range->length()) return false;
+  const bool named = partial_->validator.starts_with('"') && !head.etag().empty();
+  return !named || head.etag() == partial_->validator;
+}
+
+std::optional<Ending> Body::go_on(const ResponseHead& head) {
+  const auto range = parse_content_range(head.content_range());
+  if (max_bytes_ != 0 && range->last >= max_bytes_)
+    return Ending{v1::TOO_LARGE,
+                  byte_words(range->last + 1) + ", more than " + std::to_string(max_bytes_)};
+  digest_.begin();
+  decoder_.reset();
+  looks_ = false;  // that was done
+  Partial partial = std::move(*partial_);
+  partial_.reset();
+  const bool good =
+      sink_.go_on(std::move(partial), [&](std::string_view bytes) { digest_.add(bytes); });
+  return good ? std::nullopt : std::optional(Ending{v1::DISK, sink_.error()});
 }
 
 std::optional<Ending> Body::open(const ResponseHead& head) {
+  partial_.reset();
+  if (keep_from_ > 0) note_for_keeping(head);
   digest_.begin();
   decoder_.reset();
   looks_ = false;
@@ -52,6 +99,12 @@ std::optional<Ending> Body::open(const ResponseHead& head) {
     return Ending{v1::TOO_LARGE, byte_words(length) + ", more than " + std::to_string(max_bytes_)};
   sink_.expect(length);
   return std::nullopt;
+}
+
+// Small ones are not worth the trouble.
+void Body::note_for_keeping(const ResponseHead& head) {
+  if (head.content_length() && *head.content_length() <= keep_from_) return;
+  sink_.may_be_kept(url_, validator_of(head));
 }
 
 std::optional<Ending> Body::choose_decoder(const ResponseHead& head) {
@@ -111,7 +164,7 @@ std::optional<Ending> Body::take(std::string_view bytes) {
   return std::nullopt;
 }
 
-std::optional<Ending> Body::save() {
+std::optional<Ending> Body::check() {
   if (decoder_ && !decoder_->complete())
     return Ending{v1::TRUNCATED, "the encoded body ends before its end"};
   if (looks_) {
@@ -121,7 +174,29 @@ std::optional<Ending> Body::save() {
   if (!expected_sha256_.empty() && sha256_ != expected_sha256_)
     return Ending{v1::BAD_CHECKSUM,
                   "its SHA-256 is " + hex(sha256_) + ", not " + hex(expected_sha256_)};
-  if (!sink_.commit()) return Ending{v1::DISK, sink_.error()};
+  return std::nullopt;
+}
+
+std::optional<Ending> Body::save(v1::FetchResult& result) {
+  if (shards_) return save_in_shard(result);
+  if (!sink_.complete()) return Ending{v1::DISK, sink_.error()};
+  unpublished_ = settings_->fields().fsync() == v1::FSYNC_BATCH;
+  return unpublished_ ? std::nullopt : publish();
+}
+
+std::optional<Ending> Body::publish() {
+  unpublished_ = false;
+  if (!sink_.publish()) return Ending{v1::DISK, sink_.error()};
+  return std::nullopt;
+}
+
+std::optional<Ending> Body::save_in_shard(v1::FetchResult& result) {
+  const std::string note = note_in_shard(url_, result);
+  const bool good = shards_->add(name_, sink_.bytes(), note,
+                                 [&](const Shards::Take& take) { return sink_.read_back(take); });
+  sink_.discard();
+  if (!good) return Ending{v1::DISK, shards_->error()};
+  result.set_shard(shards_->name());
   return std::nullopt;
 }
 

@@ -58,6 +58,12 @@ Ending status_ending(const ResponseHead& head) {
   return {v1::HTTP_STATUS, reason};
 }
 
+// It may go better, and on from there, the next time.
+bool is_cut(v1::FetchClass error_class) {
+  return error_class == v1::RESET || error_class == v1::TRUNCATED || error_class == v1::TIMEOUT ||
+         error_class == v1::STALLED;
+}
+
 Ending refused_address(const Endpoint& address) {
   return {v1::REFUSED_ADDRESS, address_text(address) + " is " +
                                    std::string(special_purpose(address)) +
@@ -134,11 +140,21 @@ bool Transfer::use(const std::string& settings) {
   if (settings != shared_.settings->source()) {
     auto read = Settings::read(settings);
     if (!read) return false;
-    shared_.settings = std::move(read);
+    use_newly(std::move(read));
   }
   settings_ = shared_.settings;
   set_up();
   return true;
+}
+
+void Transfer::use_newly(std::shared_ptr<const Settings> settings) {
+  const v1::FetchSettings& fields = settings->fields();
+  shared_.settings = std::move(settings);
+  shared_.bucket.set_rate(fields.bytes_per_second(), shared_.now);
+  shared_.shards.reset();
+  if (fields.shards_folder().empty()) return;
+  shared_.shards =
+      std::make_unique<Shards>(fields.shards_folder(), fields.shard_bytes(), fields.fsync());
 }
 
 // ---- a transfer and its hops --------------------------------------------------------------------
@@ -153,11 +169,11 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   began_ = Clock::now();
   due_ = after(began_, limits_.timeout_ms());
   redirects_ = 0;
-  retried_ = ended_ = had_credentials_ = false;
+  retried_ = ended_ = had_credentials_ = in_shard_ = false;
   lookup_.clear();
   result_.Clear();
   if (!use(limits_.settings())) return end(Ending{v1::BAD_INPUT, "settings that cannot be read"});
-  body_.begin(request, *settings_);
+  body_.begin(request, *settings_, shared_.shards.get());
   home_ = settings_->keeps_secrets() ? url_ : "";
   if (auto refused = refuse_url(url_)) return end(std::move(refused));
   if (auto refused = refuse_conditions(request)) end(std::move(refused));
@@ -168,7 +184,7 @@ void Transfer::begin_hop() {
   opened_.clear();
   refused_.reset();
   stopped_.reset();
-  requested_ = stale_ = false;
+  requested_ = stale_ = resumes_ = misfit_ = held_up_ = false;
   received_ = 0;
   detail_[0] = '\0';
   connect_due_ = after(Clock::now(), limits_.connect_timeout_ms());
@@ -197,9 +213,20 @@ Transfer::Next Transfer::end_hop(CURLcode code) {
     retried_ = true;
     return Next::hop;
   }
+  if (partial_is_useless()) {
+    body_.drop_partial();
+    return Next::hop;
+  }
   if (head_.complete() && is_redirect(head_.status()) && !stopped_) return follow();
   judge(code);
   return Next::report;
+}
+
+// The server has another file meanwhile, or sends another part of it than it was asked for: all of
+// it is asked for next.
+bool Transfer::partial_is_useless() const {
+  if (!body_.partial() || !head_.complete()) return false;
+  return misfit_ || head_.status() == 412 || head_.status() == 416;
 }
 
 // The server closed, or filled, an idle connection: that says nothing about this request.
@@ -285,19 +312,43 @@ std::optional<Ending> Transfer::verdict_on_body() const {
 }
 
 void Transfer::save() {
-  if (auto ending = body_.save()) return end(std::move(ending));
+  if (auto ending = body_.check()) return end(std::move(ending));
+  describe();
   result_.set_bytes(body_.bytes());
   result_.set_sha256(body_.sha256());
   result_.set_etag(head_.etag());
   result_.set_last_modified(head_.last_modified());
+  if (auto ending = body_.save(result_)) {
+    forget_body();
+    return end(std::move(ending));
+  }
+  in_shard_ = !result_.shard().empty();
   end(std::nullopt);
+}
+
+void Transfer::forget_body() {
+  result_.clear_bytes();
+  result_.clear_sha256();
+  result_.clear_etag();
+  result_.clear_last_modified();
+  result_.clear_shard();
+}
+
+void Transfer::end_batch(const std::string& trouble) {
+  in_shard_ = false;
+  std::optional<Ending> ending;
+  if (!trouble.empty()) ending = Ending{v1::DISK, trouble};
+  if (!ending && body_.unpublished()) ending = body_.publish();
+  if (!ending) return;
+  forget_body();
+  end(std::move(ending));
 }
 
 void Transfer::fail(Ending ending) { end(std::move(ending)); }
 
 void Transfer::end(std::optional<Ending> ending) {
   ended_ = true;
-  body_.discard();
+  if (ending && !(is_cut(ending->error_class) && body_.keep())) body_.discard();
   const bool missing = ending && (head_.status() == 404 || head_.status() == 410) &&
                        ending->error_class == v1::HTTP_STATUS;
   const bool skipped = ending && ending->error_class == v1::NONE;
@@ -313,12 +364,16 @@ void Transfer::end(std::optional<Ending> ending) {
   }
 }
 
-v1::FetchResult Transfer::result() {
-  result_.set_micros(micros_between(began_, Clock::now()));
-  note_timings();
+void Transfer::describe() {
   result_.set_status(head_.status());
   result_.set_type(head_.media_type());
   if (redirects_ > 0) result_.set_final_url(shown_url(url_));
+}
+
+v1::FetchResult Transfer::result() {
+  result_.set_micros(micros_between(began_, Clock::now()));
+  note_timings();
+  describe();
   if (!head_.retry_after().empty()) {
     const auto wait = parse_retry_after(head_.retry_after(), std::chrono::system_clock::now());
     if (wait) result_.set_retry_after_ms(static_cast<std::uint64_t>(wait->count()));
@@ -373,7 +428,7 @@ std::optional<Ending> Transfer::verdict_on_time() const {
 }
 
 Clock::time_point Transfer::stall_at() const {
-  if (limits_.stall_bytes() == 0) return kNever;
+  if (limits_.stall_bytes() == 0 || held_up_) return kNever;
   return after(requested_ ? progress_from_ : shared_.now, limits_.stall_ms());
 }
 
@@ -399,6 +454,7 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
 
 std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   const std::string_view bytes(data, size * count);
+  if (static_cast<Transfer*>(self)->waits_for_bucket()) return CURL_WRITEFUNC_PAUSE;
   return static_cast<Transfer*>(self)->take_body(bytes) ? bytes.size() : CURL_WRITEFUNC_ERROR;
 }
 
@@ -430,14 +486,38 @@ bool Transfer::take_header(std::string_view line) {
 
 bool Transfer::take_head() {
   if (!head_.fault().empty()) return stop(v1::PROTOCOL, head_.fault());
+  if (head_.status() == 206 && body_.partial()) return take_rest();
   return !reads_file() || stop(body_.open(head_));
+}
+
+bool Transfer::take_rest() {
+  misfit_ = !body_.continues(head_);
+  if (misfit_) return stop(v1::PROTOCOL, "not the part that was asked for");
+  resumes_ = true;
+  result_.set_resumed_from(body_.partial()->size);
+  return stop(body_.go_on(head_));
 }
 
 bool Transfer::take_body(std::string_view bytes) {
   received_ += bytes.size();
+  if (shared_.bucket.limited()) shared_.bucket.spend(bytes.size());
   note_progress(bytes.size());
   if (!reads_file()) return received_ <= kUnwantedAtMost;
   return stop(body_.add(bytes));
+}
+
+// libcurl keeps the piece and asks again when it is told to go on.
+bool Transfer::waits_for_bucket() {
+  if (!shared_.bucket.limited() || shared_.bucket.open(shared_.now)) return false;
+  held_up_ = true;
+  shared_.held_up.push_back(index_);
+  return true;
+}
+
+void Transfer::go_on() {
+  if (!std::exchange(held_up_, false) || ended_ || !in_multi) return;
+  progress_from_ = shared_.now;  // the wait was not the server's
+  curl_easy_pause(handle(), CURLPAUSE_CONT);
 }
 
 void Transfer::note_progress(std::size_t bytes) {
@@ -517,6 +597,10 @@ void Transfer::set_headers() {
   settings_->add_headers(headers_, away_);
   if (!if_none_match_.empty()) headers_.add("If-None-Match: " + if_none_match_);
   if (!if_modified_since_.empty()) headers_.add("If-Modified-Since: " + if_modified_since_);
+  if (const auto& partial = body_.partial()) {
+    headers_.add("Range: bytes=" + std::to_string(partial->size) + "-");
+    headers_.add("If-Range: " + partial->validator);
+  }
   if (had || !headers_.empty()) set(handle(), CURLOPT_HTTPHEADER, headers_.list());
 }
 

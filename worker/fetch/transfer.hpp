@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "flagship/v1/fetch.pb.h"
 #include "worker/fetch/address_policy.hpp"
 #include "worker/fetch/body.hpp"
+#include "worker/fetch/bucket.hpp"
 #include "worker/fetch/connections.hpp"
 #include "worker/fetch/deadlines.hpp"
 #include "worker/fetch/ending.hpp"
@@ -40,7 +42,10 @@ struct Shared {
   BufferBudget budget;
   std::unique_ptr<CURLSH, FreeShare> cookies;                     // nullptr: nobody keeps any
   std::shared_ptr<const Settings> settings = Settings::read({});  // the last that were read
-  Clock::time_point now = Clock::now();                           // as of the current step
+  std::unique_ptr<Shards> shards;                                 // of these settings
+  Bucket bucket;
+  std::deque<std::size_t> held_up;       // transfers that wait for the bucket, in their order
+  Clock::time_point now = Clock::now();  // as of the current step
 };
 
 /// One download at a time, over as many hops as redirects ask for: an easy handle with its
@@ -63,6 +68,15 @@ class Transfer {
   void enter_multi() { entered_ = shared_.now; }
   /// libcurl is done with the hop.
   Next end_hop(CURLcode code);
+  /// The bucket is open again.
+  void go_on();
+  /// Whether it is complete but for what is done for many at once: the sync before its final name,
+  /// or the writing of the shard.
+  bool awaits_batch() const { return awaits_sync() || in_shard_; }
+  bool awaits_sync() const { return body_.unpublished(); }
+  std::string folder() const { return body_.folder(); }
+  /// That has been done, or could not be, which `trouble` says.
+  void end_batch(const std::string& trouble);
   /// Whether a time limit has passed at `shared.now`; then `result()` is about that.
   bool overdue();
   /// When to ask `overdue()` again.
@@ -96,10 +110,12 @@ class Transfer {
   void set_up();
   void keep_cookies();
   bool use(const std::string& settings);
+  void use_newly(std::shared_ptr<const Settings> settings);
   void set_away(bool away);
   bool take_header(std::string_view line);
   bool take_head();
   bool take_body(std::string_view bytes);
+  bool waits_for_bucket();
   void note_progress(std::size_t bytes);
   void refuse_literal_address();
   bool allowed(const Endpoint& peer) const;
@@ -107,8 +123,10 @@ class Transfer {
   curl_socket_t open(const curl_sockaddr& address);
 
   bool reads_file() const {
-    return head_.complete() && head_.status() >= 200 && head_.status() <= 203;
+    return head_.complete() && ((head_.status() >= 200 && head_.status() <= 203) || resumes_);
   }
+  bool take_rest();
+  bool partial_is_useless() const;
   bool answered() const;
   bool stop(v1::FetchClass error_class, std::string reason);
   bool stop(std::optional<Ending> ending);
@@ -123,6 +141,8 @@ class Transfer {
   Clock::time_point first_byte_due() const;
   std::optional<Ending> unmodified();
   void save();
+  void describe();
+  void forget_body();
   void note_timings();
   void end(std::optional<Ending> ending);
   void set_connect_timeout(std::uint32_t milliseconds);
@@ -156,6 +176,9 @@ class Transfer {
   std::optional<Endpoint> refused_;
   std::optional<Ending> stopped_;
   bool requested_ = false;
+  bool resumes_ = false;  // a 206 goes on where the partial ends
+  bool misfit_ = false;   // a 206 does not
+  bool held_up_ = false;
   bool stale_ = false;
   Clock::time_point entered_{}, connect_due_{}, requested_at_{};
   std::uint64_t received_ = 0;  // of the body
@@ -168,6 +191,7 @@ class Transfer {
   bool away_ = false;  // from the origin that it was meant for
 
   bool ended_ = false;
+  bool in_shard_ = false;
   v1::FetchResult result_;
 };
 

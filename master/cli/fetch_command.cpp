@@ -132,7 +132,7 @@ class FetchCommand {
 
   std::string base_url() const { return server_ ? server_->base_url() : ""; }
 
-  std::string list_name() const { return options_.from == "-" ? "standard input" : options_.from; }
+  std::string list_name() const { return plan_.list.name(); }
 
   std::string site_line() const {
     if (!plan_.flags) return "List: " + list_name();
@@ -156,7 +156,7 @@ class FetchCommand {
     const std::string from =
         plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
-    if (plan_.flags) std::printf("From: %s\n", from.c_str());
+    if (plan_.flags || !options_.url_template.empty()) std::printf("From: %s\n", from.c_str());
     std::printf("Into: %s\n",
                 keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
     std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(),
@@ -193,14 +193,21 @@ class FetchCommand {
     return run;
   }
 
-  std::unique_ptr<fetch::Source> make_source(fetch::Run& run) const {
+  std::unique_ptr<fetch::Source> make_source(fetch::Run& run) {
     if (plan_.flags) return fetch::from_codes(plan_.codes, base_url() + plan_.url_template);
     const auto limit = options_.limit ? std::optional<std::size_t>(*options_.limit) : std::nullopt;
-    return fetch::from_list(options_.from, limit, [&run] { run.wake(); });
+    auto source = fetch::from_list(plan_.list, limit, [&run] { run.wake(); });
+    if (!options_.strict) return source;
+    return fetch::telling_trouble(std::move(source), [this, &run](const fetch::Item&) {
+      stopped_at_trouble_ = true;
+      run.stop();
+    });
   }
 
   void give_path(fetch::Item& item) {
-    if (keeps_files()) item.path = path_of(names_.name_for(item.key, item.url));
+    if (!keeps_files()) return;
+    item.path = path_of(item.name ? names_.take(*item.name, fetch::extension_of(item.url))
+                                  : names_.name_for(item.key, item.url));
   }
 
   void report(const fetch::Totals& totals, bool complete, int signal) const {
@@ -211,6 +218,7 @@ class FetchCommand {
     if (signal != 0)
       say("Interrupted. What was downloaded is complete. To go on, run the same command again: it "
           "begins anew.");
+    if (stopped_at_trouble_) say("Stopped at the first line that is no item (--strict).");
     if (totals.ended() == 0 && complete) say("The list is empty.");
   }
 
@@ -242,6 +250,7 @@ class FetchCommand {
   const Clock::time_point begin_ = Clock::now();
   fetch::Names names_;
   std::optional<serve::Server> server_;
+  bool stopped_at_trouble_ = false;
 
   std::mutex mutex_;  // guards what follows
   fetch::Run* run_ = nullptr;

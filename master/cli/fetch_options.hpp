@@ -33,6 +33,10 @@ struct FetchOptions {
   std::string base_url;
   std::string url_template;
   std::string from;
+  std::string url_column;
+  std::string key_column;
+  std::string checksum_column;
+  bool strict = false;
 
   ExecutorKind executor = ExecutorKind::processes;
   int workers = 0;  // 0: usable CPUs

@@ -43,7 +43,7 @@ endfunction()
 # Only the library may be built, and only what it stands on be needed.
 function(as_part_of_the_project)
   set(needless "")
-  foreach(package Seccomp CURL OpenSSL CLI11 fmt nlohmann_json Boost GTest)
+  foreach(package Seccomp CURL OpenSSL ZLIB CLI11 fmt nlohmann_json Boost GTest)
     list(APPEND needless "-DCMAKE_DISABLE_FIND_PACKAGE_${package}=ON")
   endforeach()
   foreach(from subdirectory fetch)  # one folder for both: what the first compiled, the second finds

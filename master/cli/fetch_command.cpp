@@ -21,6 +21,7 @@
 #include "master/cli/signals.hpp"
 #include "master/cli/worker_program.hpp"
 #include "master/fetch/console.hpp"
+#include "master/fetch/metrics.hpp"
 #include "master/fetch/names.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/run.hpp"
@@ -104,10 +105,15 @@ class FetchCommand {
     if (keeps_files()) folder.emplace(options_.output);
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
-    fetch::Console console(console_options());
-    fetch::Run run(executor.get(), run_options(), console);
+    fetch::Console console(console_options(), tally_);
+    std::optional<fetch::MetricsFile> metrics;
+    if (!options_.metrics_file.empty()) metrics.emplace(options_.metrics_file, tally_);
+    fetch::Observers observers({&tally_, &console});
+    if (metrics) observers.add(*metrics);
+    fetch::Run run(executor.get(), run_options(), observers);
     console.on_stdout_closed([&run] { run.stop(); });
     const auto source = make_source(run);
+    console.follow(*source);
     say(site_line());
     say(plan_.flags ? fetch::searching_line(plan_.codes)
                     : "Downloading the files listed in " + list_name());
@@ -117,6 +123,8 @@ class FetchCommand {
     console.finish();
     if (options_.verbose) say_isolation(executor.get().status());
     report(totals, run.complete(), signals.first());
+    if (metrics) metrics->finish();
+    write_summary(run.complete());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
       throw std::runtime_error("cannot write to standard output: " + console.trouble());
@@ -174,7 +182,6 @@ class FetchCommand {
     console.progress =
         !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
     console.flags = plan_.flags;
-    if (plan_.flags) console.expected = plan_.codes.size();
     return console;
   }
 
@@ -215,11 +222,19 @@ class FetchCommand {
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
+    if (!plan_.flags && totals.ended() > 0)
+      std::fputs(fetch::details(tally_, elapsed).c_str(), stderr);
     if (signal != 0)
       say("Interrupted. What was downloaded is complete. To go on, run the same command again: it "
           "begins anew.");
     if (stopped_at_trouble_) say("Stopped at the first line that is no item (--strict).");
     if (totals.ended() == 0 && complete) say("The list is empty.");
+  }
+
+  void write_summary(bool complete) const {
+    if (!options_.summary_file.empty())
+      fetch::replace_file(options_.summary_file,
+                          fetch::summary_json(tally_, Clock::now() - begin_, complete));
   }
 
   void attach(fetch::Run* run) {
@@ -249,6 +264,7 @@ class FetchCommand {
   const FetchPlan plan_;
   const Clock::time_point begin_ = Clock::now();
   fetch::Names names_;
+  fetch::Tally tally_;
   std::optional<serve::Server> server_;
   bool stopped_at_trouble_ = false;
 

@@ -182,6 +182,11 @@ void declare_output(CLI::App& app, FetchOptions& options) {
   app.add_flag("-q,--quiet", options.quiet, "No bar and no report");
   app.add_flag("--trace-futures", options.trace_futures,
                "Each future as it is scheduled, begun and completed, on stdout");
+  app.add_option("--summary", options.summary_file, "Write the counts as JSON to FILE at the end")
+      ->type_name("FILE");
+  app.add_option("--metrics", options.metrics_file,
+                 "Keep FILE up to date, each second, in Prometheus' text format")
+      ->type_name("FILE");
   app.add_flag("--dry-run", options.dry_run, "Say what would be done; no network, no file");
 }
 

@@ -63,6 +63,8 @@ struct FetchOptions {
   bool verbose = false;
   bool quiet = false;
   bool trace_futures = false;
+  std::string summary_file;
+  std::string metrics_file;
   bool dry_run = false;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lists of every kind through the real program.
+// Lists of every kind through the real program, and what it shows of a run.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,8 +10,11 @@ namespace flagship::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -124,6 +127,63 @@ TEST_F(ListKinds, DryRunSaysWhereTheUrlsComeFrom) {
       flagship({"fetch", "--from", "l.csv", "--template", "http://h/{code}", "--dry-run"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("From: http://h/{code}\n"));
+}
+
+class Sight : public ListKinds {};
+
+TEST_F(Sight, TheReportOfAListGoesOnBelowItsCounts) {
+  write("l.txt", url("br") + "\nbad\n" + url("us") + "\n");
+  const Ended ended = flagship({"fetch", "--from", "l.txt", "--allow-private"});
+  EXPECT_THAT(ended.err, ContainsRegex("\n  2 files downloaded.\n  1 error.\nElapsed time: "
+                                       "[0-9.]+s\nReceived [0-9]+ B, [^,]*/s, [0-9.]+ files/s.\n"
+                                       "Time of a file: p50 [^,]*, p90 [^,]*, p99 [^,]*, at most "
+                                       "[^,]*\\.\nErrors: 1 bad_input.\n$"));
+}
+
+TEST_F(Sight, ASummaryIsWrittenAsJson) {
+  write("l.txt", url("br") + "\n" + url("zz") + "\n");
+  EXPECT_EQ(fetch({"--from", "l.txt", "--summary", "s.json"}).exit_code, 1);
+  const Json summary = Json::parse(read_file(here() / "s.json"));
+  EXPECT_EQ(summary["ok"], 1);
+  EXPECT_EQ(summary["not_found"], 1);
+  EXPECT_EQ(summary["complete"], true);
+}
+
+TEST_F(Sight, ASummaryThatCannotBeWrittenIsASentence) {
+  const Ended ended = flagship({"fetch", "BR", "--summary", "none/s.json"});
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_THAT(ended.err, HasSubstr("flagship fetch: cannot write 'none/s.json': No such file"));
+}
+
+TEST_F(Sight, MetricsAreKeptWhileItRuns) {
+  Command slow = command({"fetch", "BR", "--metrics", "m.prom", "-s", "DELAY", "--delay", "1m"});
+  Program program(slow);
+  EXPECT_TRUE(wait_until([&] {
+    return std::filesystem::exists(here() / "m.prom") &&
+           read_file(here() / "m.prom").find("\nflagship_finished 0\n") != std::string::npos;
+  }));
+  EXPECT_TRUE(wait_until([&] {
+    program.signal(SIGINT);
+    return !program.running();
+  }));
+  EXPECT_EQ(program.wait().exit_code, 130);
+  EXPECT_THAT(read_file(here() / "m.prom"), EndsWith("\nflagship_finished 1\n"));
+}
+
+TEST_F(Sight, MetricsThatCannotBeWrittenEndItBeforeItBegins) {
+  const Ended ended = flagship({"fetch", "BR", "--metrics", "none/m.prom"});
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("cannot write 'none/m.prom'"), Not(HasSubstr("site:"))));
+  EXPECT_THAT(names_in(here()), IsEmpty());
+}
+
+TEST_F(Sight, OffTerminalThereIsALineNowAndThen) {
+  Program program(command({"fetch", "BR", "-s", "DELAY", "--delay", "1m"}));
+  EXPECT_TRUE(program.warns("0/1 flags, 0/s\n"));
+  EXPECT_TRUE(wait_until([&] {
+    program.signal(SIGINT);
+    return !program.running();
+  }));
 }
 
 }  // namespace

@@ -116,6 +116,8 @@ TEST_F(Usage, HelpNamesEveryOptionOfFetch) {
                              "--key",
                              "--checksum",
                              "--strict",
+                             "--summary",
+                             "--metrics",
                              "--from",
                              "--template",
                              "--base-url",

@@ -17,7 +17,8 @@ struct Isolation {
   /// along.
   bool no_new_privs = true;
   /// Refuses, with EPERM, system calls that a task has no business with: signals to other
-  /// processes, tracing them, mounts, namespaces, kernel modules, BPF and the like (libseccomp).
+  /// processes, tracing them, leaving its process group, with which all that it started ends,
+  /// mounts, namespaces, kernel modules, BPF and the like (libseccomp).
   bool seccomp = false;
   /// Nothing: files are written as permissions allow. Else only beneath these folders, which must
   /// exist, and to /dev/null (Landlock); processes that are not its own are neither traced nor,

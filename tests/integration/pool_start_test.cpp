@@ -117,7 +117,7 @@ TEST(Start, of_a_program_that_never_answers_is_mentioned_soon_and_holds_nothing_
                             }});
   Future<int> first = pool.submit<square>(3);
   Future<int> second = pool.submit<square>(4);
-  EXPECT_EQ(pool.status().workers.size(), 2u) << "it is answered while they are awaited";
+  EXPECT_EQ(pool.status().queued, 2u) << "it is answered while they are awaited";
   EXPECT_TRUE(first.cancel());
   EXPECT_TRUE(wait_until([&] {
     const std::lock_guard lock(mutex);

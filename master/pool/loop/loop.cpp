@@ -185,14 +185,15 @@ PoolStatus Loop::status() const {
   for (const auto& call : calls_)
     if (call && call->state() == State::running) ++status.running;
   for (const Life& life : lives_) {
-    if (!life.alive) continue;
+    const pid_t pid = life.alive ? fleet_->pid(life.worker) : 0;
+    if (pid == 0) continue;  // somebody may want to signal it, and 0 is his own group
     const core::Worker& worker = scheduler_.workers()[life.worker.id];
     WorkerState state = WorkerState::starting;
     if (worker.life == core::Life::ready)
       state = worker.held > 0 ? WorkerState::busy : WorkerState::idle;
     if (worker.life == core::Life::draining || worker.life == core::Life::stopping)
       state = WorkerState::stopping;
-    status.workers.push_back({static_cast<int>(life.worker.id), fleet_->pid(life.worker),
+    status.workers.push_back({static_cast<int>(life.worker.id), pid,
                               life.place ? life.place->host : std::string(), state, worker.held,
                               life.isolation});
   }

@@ -26,6 +26,7 @@
 #include "master/fetch/run.hpp"
 #include "master/serve/server.hpp"
 #include "worker/fetch/engine.hpp"
+#include "worker/fetch/shard_files.hpp"
 
 namespace flagship::cli {
 namespace {
@@ -80,13 +81,32 @@ class ChosenExecutor {
     pool.max_running = static_cast<int>(plan.in_flight);
     pool.flush_after = std::chrono::milliseconds(2);
     pool.isolation =
-        isolation_of_downloads(options.sink == SinkKind::files ? options.output : std::string());
+        isolation_of_downloads(options.sink != SinkKind::none ? options.output : std::string());
     return pool;
   }
 
   std::optional<InlineExecutor> inline_;
   std::optional<ThreadPoolExecutor> threads_;
   std::optional<ProcessPoolExecutor> processes_;
+};
+
+/// Before and after a run, no shard is left unfinished.
+class ShardFolder {
+ public:
+  explicit ShardFolder(std::string path) : path_(std::move(path)) { fetch::recover_shards(path_); }
+  ~ShardFolder() {
+    try {
+      fetch::recover_shards(path_);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "flagship fetch: %s; the next run into this folder tries again\n",
+                   error.what());
+    }
+  }
+  ShardFolder(const ShardFolder&) = delete;
+  ShardFolder& operator=(const ShardFolder&) = delete;
+
+ private:
+  const std::string path_;
 };
 
 /// One `flagship fetch`, from its options to its exit code.
@@ -101,7 +121,10 @@ class FetchCommand {
     std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error code, not an end
     const Signals signals([this](int, int times) { on_signal(times); });
     std::optional<OutputFolder> folder;
-    if (keeps_files()) folder.emplace(options_.output);
+    if (options_.sink != SinkKind::none) folder.emplace(options_.output);
+    std::optional<ShardFolder> shards;
+    if (options_.sink == SinkKind::tar) shards.emplace(options_.output);
+    resume_ = folder && folder->holds_partials();
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
     fetch::Console console(console_options());
@@ -115,7 +138,9 @@ class FetchCommand {
     const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
     attach(nullptr);
     console.finish();
+    if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
+    if (folder && run.complete()) folder->drop_partials();
     report(totals, run.complete(), signals.first());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
@@ -124,8 +149,6 @@ class FetchCommand {
   }
 
  private:
-  bool keeps_files() const { return options_.sink == SinkKind::files; }
-
   std::string path_of(const std::string& name) const {
     return std::filesystem::path(options_.output) / name;
   }
@@ -157,8 +180,9 @@ class FetchCommand {
         plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
     if (plan_.flags) std::printf("From: %s\n", from.c_str());
-    std::printf("Into: %s\n",
-                keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
+    std::printf("Into: %s\n", options_.sink == SinkKind::files ? path_of(options_.name).c_str()
+                              : options_.sink == SinkKind::tar ? path_of("shard-*.tar").c_str()
+                                                               : "nowhere (--sink none)");
     std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(),
                 options_.retries + 1);
     return kAllWell;
@@ -180,7 +204,8 @@ class FetchCommand {
 
   fetch::RunOptions run_options() const {
     fetch::RunOptions run;
-    run.limits = limits_of(options_);
+    run.limits = limits_of(options_, plan_.workers);
+    run.resume = resume_;
     if (server_) run.limits.set_trusted_endpoint("127.0.0.1:" + std::to_string(server_->port()));
     run.retry.retries = options_.retries;
     run.retry.also = options_.retry_statuses;
@@ -200,7 +225,9 @@ class FetchCommand {
   }
 
   void give_path(fetch::Item& item) {
-    if (keeps_files()) item.path = path_of(names_.name_for(item.key, item.url));
+    if (options_.sink == SinkKind::none) return;
+    const std::string name = names_.name_for(item.key, item.url);
+    item.path = options_.sink == SinkKind::files ? path_of(name) : name;
   }
 
   void report(const fetch::Totals& totals, bool complete, int signal) const {
@@ -241,6 +268,7 @@ class FetchCommand {
   const FetchPlan plan_;
   const Clock::time_point begin_ = Clock::now();
   fetch::Names names_;
+  bool resume_ = false;  // there are beginnings of files from a run before
   std::optional<serve::Server> server_;
 
   std::mutex mutex_;  // guards what follows

@@ -165,7 +165,7 @@ void Spawner::start(Order&& order) {
     if (zygote_ == 0) start_zygote();
     ask();
   } catch (const std::exception& error) {
-    fail_all(error.what());
+    give_up(error.what());
   }
 }
 
@@ -223,7 +223,7 @@ void Spawner::on_zygote_gone() {
     start_zygote();
     ask();
   } catch (const std::exception& error) {
-    fail_all(error.what());
+    give_up(error.what());
   }
 }
 

@@ -87,12 +87,12 @@ class World {
     std::uint32_t concurrency = 1;
     Life life = Life::buried;
     bool drain_sent = false;
-    bool doomed = false;   // the owner kills it
-    bool quits = false;    // a task of its was stopped
-    bool leaving = false;  // for which the owner kills it
-    bool failed = false;   // it could not be started
+    bool doomed = false;      // the owner kills it
+    bool quits = false;       // a task of its was stopped
+    bool leaving = false;     // for which the owner kills it
+    bool failed = false;      // it could not be started
     bool setting_up = false;  // it does what comes before its first task
-    bool big = false;      // above max_worker_rss, by its own measure
+    bool big = false;         // above max_worker_rss, by its own measure
     bool known_big = false;
     std::uint32_t begun = 0;
     std::uint32_t outstanding = 0;

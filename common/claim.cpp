@@ -11,7 +11,8 @@
 namespace flagship {
 
 std::size_t ClaimPage::bytes_for(std::size_t places) {
-  return behind_outbox(places) + sizeof(detail::ChunkNotes::Shared) + sizeof(CrashNote);
+  return behind_outbox(places) + sizeof(detail::ChunkNotes::Shared) + sizeof(CrashNote) +
+         sizeof(std::atomic<pid_t>);
 }
 
 ClaimPage ClaimPage::create(std::size_t places) {

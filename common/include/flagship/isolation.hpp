@@ -32,7 +32,7 @@ enum class LayerState { off, on, unavailable };
 
 /// What became of one layer in a worker.
 struct IsolationLayer {
-  std::string name;  // process_group, no_core, limits, no_new_privs, landlock, seccomp
+  std::string name;  // process_group, no_core, limits, memory, no_new_privs, landlock, seccomp
   LayerState state = LayerState::off;
   std::string detail{};  // of one that is on, which version; of one that is unavailable, why
 };

@@ -21,6 +21,7 @@
 #include "master/cli/signals.hpp"
 #include "master/cli/worker_program.hpp"
 #include "master/fetch/console.hpp"
+#include "master/fetch/metrics.hpp"
 #include "master/fetch/names.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/run.hpp"
@@ -127,10 +128,15 @@ class FetchCommand {
     resume_ = folder && folder->holds_partials();
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
-    fetch::Console console(console_options());
-    fetch::Run run(executor.get(), run_options(), console);
+    fetch::Console console(console_options(), tally_);
+    std::optional<fetch::MetricsFile> metrics;
+    if (!options_.metrics_file.empty()) metrics.emplace(options_.metrics_file, tally_);
+    fetch::Observers observers({&tally_, &console});
+    if (metrics) observers.add(*metrics);
+    fetch::Run run(executor.get(), run_options(), observers);
     console.on_stdout_closed([&run] { run.stop(); });
     const auto source = make_source(run);
+    console.follow(*source);
     say(site_line());
     say(plan_.flags ? fetch::searching_line(plan_.codes)
                     : "Downloading the files listed in " + list_name());
@@ -142,6 +148,8 @@ class FetchCommand {
     if (options_.verbose) say_isolation(executor.get().status());
     if (folder && run.complete()) folder->drop_partials();
     report(totals, run.complete(), signals.first());
+    if (metrics) metrics->finish();
+    write_summary(run.complete());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
       throw std::runtime_error("cannot write to standard output: " + console.trouble());
@@ -155,7 +163,7 @@ class FetchCommand {
 
   std::string base_url() const { return server_ ? server_->base_url() : ""; }
 
-  std::string list_name() const { return options_.from == "-" ? "standard input" : options_.from; }
+  std::string list_name() const { return plan_.list.name(); }
 
   std::string site_line() const {
     if (!plan_.flags) return "List: " + list_name();
@@ -179,7 +187,7 @@ class FetchCommand {
     const std::string from =
         plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
-    if (plan_.flags) std::printf("From: %s\n", from.c_str());
+    if (plan_.flags || !options_.url_template.empty()) std::printf("From: %s\n", from.c_str());
     std::printf("Into: %s\n", options_.sink == SinkKind::files ? path_of(options_.name).c_str()
                               : options_.sink == SinkKind::tar ? path_of("shard-*.tar").c_str()
                                                                : "nowhere (--sink none)");
@@ -198,7 +206,6 @@ class FetchCommand {
     console.progress =
         !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
     console.flags = plan_.flags;
-    if (plan_.flags) console.expected = plan_.codes.size();
     return console;
   }
 
@@ -218,15 +225,21 @@ class FetchCommand {
     return run;
   }
 
-  std::unique_ptr<fetch::Source> make_source(fetch::Run& run) const {
+  std::unique_ptr<fetch::Source> make_source(fetch::Run& run) {
     if (plan_.flags) return fetch::from_codes(plan_.codes, base_url() + plan_.url_template);
     const auto limit = options_.limit ? std::optional<std::size_t>(*options_.limit) : std::nullopt;
-    return fetch::from_list(options_.from, limit, [&run] { run.wake(); });
+    auto source = fetch::from_list(plan_.list, limit, [&run] { run.wake(); });
+    if (!options_.strict) return source;
+    return fetch::telling_trouble(std::move(source), [this, &run](const fetch::Item&) {
+      stopped_at_trouble_ = true;
+      run.stop();
+    });
   }
 
   void give_path(fetch::Item& item) {
     if (options_.sink == SinkKind::none) return;
-    const std::string name = names_.name_for(item.key, item.url);
+    const std::string name = item.name ? names_.take(*item.name, fetch::extension_of(item.url))
+                                       : names_.name_for(item.key, item.url);
     item.path = options_.sink == SinkKind::files ? path_of(name) : name;
   }
 
@@ -235,10 +248,19 @@ class FetchCommand {
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
+    if (!plan_.flags && totals.ended() > 0)
+      std::fputs(fetch::details(tally_, elapsed).c_str(), stderr);
     if (signal != 0)
       say("Interrupted. What was downloaded is complete. To go on, run the same command again: it "
           "begins anew.");
+    if (stopped_at_trouble_) say("Stopped at the first line that is no item (--strict).");
     if (totals.ended() == 0 && complete) say("The list is empty.");
+  }
+
+  void write_summary(bool complete) const {
+    if (!options_.summary_file.empty())
+      fetch::replace_file(options_.summary_file,
+                          fetch::summary_json(tally_, Clock::now() - begin_, complete));
   }
 
   void attach(fetch::Run* run) {
@@ -269,7 +291,9 @@ class FetchCommand {
   const Clock::time_point begin_ = Clock::now();
   fetch::Names names_;
   bool resume_ = false;  // there are beginnings of files from a run before
+  fetch::Tally tally_;
   std::optional<serve::Server> server_;
+  bool stopped_at_trouble_ = false;
 
   std::mutex mutex_;  // guards what follows
   fetch::Run* run_ = nullptr;

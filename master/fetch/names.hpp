@@ -23,6 +23,8 @@ class Names {
  public:
   explicit Names(std::string pattern) : pattern_(std::move(pattern)) {}
   std::string name_for(std::string_view key, std::string_view url);
+  /// The same for a name that is known already; `extension` stays at its end.
+  std::string take(std::string_view wish, const std::string& extension);
 
  private:
   const std::string pattern_;

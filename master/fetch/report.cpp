@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "common/units.hpp"
@@ -17,13 +16,6 @@ namespace {
 
 constexpr std::size_t kListedCodes = 10;
 constexpr std::size_t kShown = 2000;  // bytes of a key, URL or reason in a line for people
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes)
-    fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
-  return text;
-}
 
 // Keys and URLs come from lists and reasons from servers: none of them gets to talk to the
 // terminal.

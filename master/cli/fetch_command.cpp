@@ -27,6 +27,7 @@
 #include "master/fetch/run.hpp"
 #include "master/serve/server.hpp"
 #include "worker/fetch/engine.hpp"
+#include "worker/fetch/shard_files.hpp"
 
 namespace flagship::cli {
 namespace {
@@ -81,13 +82,32 @@ class ChosenExecutor {
     pool.max_running = static_cast<int>(plan.in_flight);
     pool.flush_after = std::chrono::milliseconds(2);
     pool.isolation =
-        isolation_of_downloads(options.sink == SinkKind::files ? options.output : std::string());
+        isolation_of_downloads(options.sink != SinkKind::none ? options.output : std::string());
     return pool;
   }
 
   std::optional<InlineExecutor> inline_;
   std::optional<ThreadPoolExecutor> threads_;
   std::optional<ProcessPoolExecutor> processes_;
+};
+
+/// Before and after a run, no shard is left unfinished.
+class ShardFolder {
+ public:
+  explicit ShardFolder(std::string path) : path_(std::move(path)) { fetch::recover_shards(path_); }
+  ~ShardFolder() {
+    try {
+      fetch::recover_shards(path_);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "flagship fetch: %s; the next run into this folder tries again\n",
+                   error.what());
+    }
+  }
+  ShardFolder(const ShardFolder&) = delete;
+  ShardFolder& operator=(const ShardFolder&) = delete;
+
+ private:
+  const std::string path_;
 };
 
 /// One `flagship fetch`, from its options to its exit code.
@@ -102,7 +122,10 @@ class FetchCommand {
     std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error code, not an end
     const Signals signals([this](int, int times) { on_signal(times); });
     std::optional<OutputFolder> folder;
-    if (keeps_files()) folder.emplace(options_.output);
+    if (options_.sink != SinkKind::none) folder.emplace(options_.output);
+    std::optional<ShardFolder> shards;
+    if (options_.sink == SinkKind::tar) shards.emplace(options_.output);
+    resume_ = folder && folder->holds_partials();
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
     fetch::Console console(console_options(), tally_);
@@ -119,7 +142,9 @@ class FetchCommand {
                     : "Downloading the files listed in " + list_name());
     const fetch::Totals totals = attended(run, *source);
     console.finish();
+    if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
+    if (folder && run.complete()) folder->drop_partials();
     report(totals, run.complete(), signals.first());
     if (metrics) metrics->finish();
     write_summary(run.complete());
@@ -130,8 +155,6 @@ class FetchCommand {
   }
 
  private:
-  bool keeps_files() const { return options_.sink == SinkKind::files; }
-
   std::string path_of(const std::string& name) const {
     return std::filesystem::path(options_.output) / name;
   }
@@ -163,8 +186,9 @@ class FetchCommand {
         plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
     if (plan_.flags || !options_.url_template.empty()) std::printf("From: %s\n", from.c_str());
-    std::printf("Into: %s\n",
-                keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
+    std::printf("Into: %s\n", options_.sink == SinkKind::files ? path_of(options_.name).c_str()
+                              : options_.sink == SinkKind::tar ? path_of("shard-*.tar").c_str()
+                                                               : "nowhere (--sink none)");
     std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(),
                 options_.retries + 1);
     return kAllWell;
@@ -185,7 +209,8 @@ class FetchCommand {
 
   fetch::RunOptions run_options() const {
     fetch::RunOptions run;
-    run.limits = limits_of(options_);
+    run.limits = limits_of(options_, plan_.workers);
+    run.resume = resume_;
     if (server_) run.limits.set_trusted_endpoint("127.0.0.1:" + std::to_string(server_->port()));
     run.retry.retries = options_.retries;
     run.retry.also = options_.retry_statuses;
@@ -210,9 +235,10 @@ class FetchCommand {
   }
 
   void give_path(fetch::Item& item) {
-    if (!keeps_files()) return;
-    item.path = path_of(item.name ? names_.take(*item.name, fetch::extension_of(item.url))
-                                  : names_.name_for(item.key, item.url));
+    if (options_.sink == SinkKind::none) return;
+    const std::string name = item.name ? names_.take(*item.name, fetch::extension_of(item.url))
+                                       : names_.name_for(item.key, item.url);
+    item.path = options_.sink == SinkKind::files ? path_of(name) : name;
   }
 
   void report(const fetch::Totals& totals, bool complete, int signal) const {
@@ -271,6 +297,7 @@ class FetchCommand {
   const Clock::time_point begin_ = Clock::now();
   fetch::Names names_;
   fetch::Tally tally_;
+  bool resume_ = false;  // there are beginnings of files from a run before
   std::optional<serve::Server> server_;
   bool stopped_at_trouble_ = false;
 

@@ -14,6 +14,7 @@
 namespace flagship::cli {
 namespace {
 
+constexpr std::uint64_t kPartialWorthKeeping = 64 * 1024;
 constexpr const char* kFlagPath = "/{cc}/{cc}.gif";
 
 fetch::Codes codes_of(const FetchOptions& options) {
@@ -45,10 +46,10 @@ void refuse_what_does_not_go_together(const FetchOptions& options) {
   if (!options.from.empty() && codes)
     throw std::invalid_argument("--from: a list and country codes do not go together");
   if (!options.url_column.empty() && !options.url_template.empty())
-    throw std::invalid_argument("--url: give either a column of URLs or --template");
+    throw std::invalid_argument("--url-column: give either a column of URLs or --template");
   if (options.from.empty())
-    for (const auto& [option, column] : {std::pair("--url", options.url_column),
-                                         {"--key", options.key_column},
+    for (const auto& [option, column] : {std::pair("--url-column", options.url_column),
+                                         {"--key-column", options.key_column},
                                          {"--checksum", options.checksum_column}})
       if (!column.empty())
         throw std::invalid_argument(std::string(option) + ": it names a column of a list (--from)");
@@ -124,6 +125,7 @@ std::string without_slash(std::string url) {
 
 FetchPlan plan_fetch(const FetchOptions& options) {
   refuse_what_does_not_go_together(options);
+  settings_of(options.transfer);  // whatever is wrong with them shows before anything is started
   FetchPlan plan;
   const bool elsewhere =
       !options.base_url.empty() || !options.url_template.empty() || !options.from.empty();
@@ -159,7 +161,7 @@ FetchPlan plan_fetch(const FetchOptions& options) {
   return plan;
 }
 
-v1::FetchLimits limits_of(const FetchOptions& options) {
+v1::FetchLimits limits_of(const FetchOptions& options, std::size_t engines) {
   const auto ms = [](std::chrono::milliseconds time) {
     return static_cast<std::uint32_t>(time.count());
   };
@@ -172,6 +174,17 @@ v1::FetchLimits limits_of(const FetchOptions& options) {
   limits.set_allow_downgrade(options.allow_downgrade);
   limits.set_max_bytes(options.max_size);
   limits.set_allow_private(options.allow_private);
+  limits.set_first_byte_timeout_ms(ms(options.transfer.first_byte_timeout));
+  limits.set_keep_partial_bytes(kPartialWorthKeeping);
+  v1::FetchSettings settings = settings_of(options.transfer);
+  if (options.limit_rate > 0)
+    settings.set_bytes_per_second(std::max<std::uint64_t>(1, options.limit_rate / engines));
+  settings.set_fsync(options.fsync);
+  if (options.sink == SinkKind::tar) {
+    settings.set_shards_folder(options.output);
+    settings.set_shard_bytes(options.shard_size);
+  }
+  limits.set_settings(settings.SerializeAsString());
   return limits;
 }
 

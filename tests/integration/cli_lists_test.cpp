@@ -55,7 +55,7 @@ TEST_F(ListKinds, AllOfThemFetchTheSame) {
 TEST_F(ListKinds, ColumnsMakeUrlsKeysAndNames) {
   write("l.csv", "code,country,set\nbr,Brazil,a\nus,../United/States,b\n");
   const Ended ended = fetch({"--from", "l.csv", "--template", server_.url() + "/{code}/{code}.gif",
-                             "--key", "country", "--name", "{set}-{key}{ext}"});
+                             "--key-column", "country", "--name", "{set}-{key}{ext}"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_THAT(files(), ElementsAre("a-Brazil.gif", "b-.._United_States.gif"));
   EXPECT_TRUE(by_key(ended.out).contains("Brazil"));
@@ -63,7 +63,7 @@ TEST_F(ListKinds, ColumnsMakeUrlsKeysAndNames) {
 
 TEST_F(ListKinds, AColumnThatIsNotThereIsAUsageErrorThatTouchesNothing) {
   write("l.csv", "code,country\nbr,Brazil\n");
-  for (const Words& how : {Words{"--url", "link"}, Words{"--template", "http://h/{link}"},
+  for (const Words& how : {Words{"--url-column", "link"}, Words{"--template", "http://h/{link}"},
                            Words{"--template", "http://h/{code}", "--name", "{link}"},
                            Words{"--template", "http://h/{code}", "--checksum", "link"}}) {
     Words arguments{"--from", "l.csv"};
@@ -79,12 +79,24 @@ TEST_F(ListKinds, AColumnThatIsNotThereIsAUsageErrorThatTouchesNothing) {
 TEST_F(ListKinds, AColumnThatAPipeHasNotIsAUsageErrorToo) {
   const std::string pipe = here() / "l.csv";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  Program program(command({"fetch", "--from", "l.csv", "--key", "id"}));
+  Program program(command({"fetch", "--from", "l.csv", "--key-column", "id"}));
   const int writer = ::open(pipe.c_str(), O_WRONLY);
   EXPECT_EQ(::write(writer, "url\n", 4), 4);
   EXPECT_EQ(program.wait().exit_code, 2);
   ::close(writer);
-  EXPECT_THAT(program.err(), HasSubstr("--key: there is no column 'id'; there are: url"));
+  EXPECT_THAT(program.err(), HasSubstr("--key-column: there is no column 'id'; there are: url"));
+}
+
+TEST_F(ListKinds, ABodyMustHaveItsChecksum) {
+  const std::string right = sha256_of(read_file("/usr/share/flags/countries/16x11/br.gif"));
+  write("l.csv", "url,sum\n" + url("br") + "," + right + "\n" + url("us") + "," + right + "\n");
+  const Ended ended = fetch({"--from", "l.csv", "--checksum", "sum"});
+  EXPECT_EQ(ended.exit_code, 1);
+  const auto lines = json_lines(ended.out);
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_EQ(lines[0]["outcome"], "ok");
+  EXPECT_EQ(lines[1]["class"], "bad_checksum");
+  EXPECT_THAT(files(), ElementsAre("br.gif"));
 }
 
 TEST_F(ListKinds, AChecksumThatIsNoneIsAnErrorOfItsItem) {

@@ -296,8 +296,8 @@ class FetchCommand {
   const FetchPlan plan_;
   const Clock::time_point begin_ = Clock::now();
   fetch::Names names_;
-  fetch::Tally tally_;
   bool resume_ = false;  // there are beginnings of files from a run before
+  fetch::Tally tally_;
   std::optional<serve::Server> server_;
   bool stopped_at_trouble_ = false;
 

@@ -96,10 +96,9 @@ void declare_what(CLI::App& app, FetchOptions& options) {
   app.add_option("--from", options.from,
                  "A list: .txt with a URL a line, .csv, .tsv, .jsonl, each also .gz; - for stdin")
       ->type_name("FILE");
-  app.add_option("--url-column", options.url_column, "The list's column of URLs (default: url)")
+  app.add_option("--url", options.url_column, "The list's column of URLs (default: url)")
       ->type_name("COLUMN");
-  app.add_option("--key-column", options.key_column,
-                 "The list's column of keys (default: key, if any)")
+  app.add_option("--key", options.key_column, "The list's column of keys (default: key, if any)")
       ->type_name("COLUMN");
   app.add_option("--checksum", options.checksum_column,
                  "The list's column with the SHA-256 that a body must have")

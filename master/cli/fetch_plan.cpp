@@ -46,10 +46,10 @@ void refuse_what_does_not_go_together(const FetchOptions& options) {
   if (!options.from.empty() && codes)
     throw std::invalid_argument("--from: a list and country codes do not go together");
   if (!options.url_column.empty() && !options.url_template.empty())
-    throw std::invalid_argument("--url-column: give either a column of URLs or --template");
+    throw std::invalid_argument("--url: give either a column of URLs or --template");
   if (options.from.empty())
-    for (const auto& [option, column] : {std::pair("--url-column", options.url_column),
-                                         {"--key-column", options.key_column},
+    for (const auto& [option, column] : {std::pair("--url", options.url_column),
+                                         {"--key", options.key_column},
                                          {"--checksum", options.checksum_column}})
       if (!column.empty())
         throw std::invalid_argument(std::string(option) + ": it names a column of a list (--from)");

@@ -40,9 +40,9 @@ std::optional<std::string> sha256_of_hex(std::string_view text) {
 
 ListItems::ListItems(List list) : list_(std::move(list)), kind_(format_of(list_.path).kind) {
   const bool lines = kind_ == ListKind::lines;
-  if (!list_.key.empty()) key_ = look_for(list_.key, "--key-column");
+  if (!list_.key.empty()) key_ = look_for(list_.key, "--key");
   if (list_.url_template.empty()) {
-    url_ = look_for(!list_.url.empty() ? list_.url : lines ? kLine : "url", "--url-column");
+    url_ = look_for(!list_.url.empty() ? list_.url : lines ? kLine : "url", "--url");
   } else {
     url_pattern_.emplace(list_.url_template);
     look_for_places(*url_pattern_, "--template", false);

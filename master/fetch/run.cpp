@@ -128,8 +128,8 @@ void Run::submit(Attempt&& attempt) {
   request.set_url(attempt.item.url);
   request.set_key(attempt.item.key);
   request.set_path(attempt.item.path);
-  request.set_expected_sha256(attempt.item.expected_sha256);
   request.set_resume(options_.resume || attempt.number > 1);
+  request.set_expected_sha256(attempt.item.expected_sha256);
   *request.mutable_limits() = options_.limits;
   ResultFuture future = view_.submit_named<v1::FetchResult>("fetch", request);
   if (options_.trace) {

@@ -55,7 +55,7 @@ TEST_F(ListKinds, AllOfThemFetchTheSame) {
 TEST_F(ListKinds, ColumnsMakeUrlsKeysAndNames) {
   write("l.csv", "code,country,set\nbr,Brazil,a\nus,../United/States,b\n");
   const Ended ended = fetch({"--from", "l.csv", "--template", server_.url() + "/{code}/{code}.gif",
-                             "--key-column", "country", "--name", "{set}-{key}{ext}"});
+                             "--key", "country", "--name", "{set}-{key}{ext}"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_THAT(files(), ElementsAre("a-Brazil.gif", "b-.._United_States.gif"));
   EXPECT_TRUE(by_key(ended.out).contains("Brazil"));
@@ -63,7 +63,7 @@ TEST_F(ListKinds, ColumnsMakeUrlsKeysAndNames) {
 
 TEST_F(ListKinds, AColumnThatIsNotThereIsAUsageErrorThatTouchesNothing) {
   write("l.csv", "code,country\nbr,Brazil\n");
-  for (const Words& how : {Words{"--url-column", "link"}, Words{"--template", "http://h/{link}"},
+  for (const Words& how : {Words{"--url", "link"}, Words{"--template", "http://h/{link}"},
                            Words{"--template", "http://h/{code}", "--name", "{link}"},
                            Words{"--template", "http://h/{code}", "--checksum", "link"}}) {
     Words arguments{"--from", "l.csv"};
@@ -79,12 +79,12 @@ TEST_F(ListKinds, AColumnThatIsNotThereIsAUsageErrorThatTouchesNothing) {
 TEST_F(ListKinds, AColumnThatAPipeHasNotIsAUsageErrorToo) {
   const std::string pipe = here() / "l.csv";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  Program program(command({"fetch", "--from", "l.csv", "--key-column", "id"}));
+  Program program(command({"fetch", "--from", "l.csv", "--key", "id"}));
   const int writer = ::open(pipe.c_str(), O_WRONLY);
   EXPECT_EQ(::write(writer, "url\n", 4), 4);
   EXPECT_EQ(program.wait().exit_code, 2);
   ::close(writer);
-  EXPECT_THAT(program.err(), HasSubstr("--key-column: there is no column 'id'; there are: url"));
+  EXPECT_THAT(program.err(), HasSubstr("--key: there is no column 'id'; there are: url"));
 }
 
 TEST_F(ListKinds, ABodyMustHaveItsChecksum) {

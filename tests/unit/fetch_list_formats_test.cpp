@@ -157,12 +157,11 @@ TEST_F(Tables, ColumnsAreFoundInOtherLettersAndWithBlanks) {
 
 TEST_F(Tables, OnesWithoutTheColumnAreRefusedWithThoseThatThereAre) {
   EXPECT_THAT(refusal(list("l.csv", "id,link\n1,http://h/a\n")),
-              AllOf(HasSubstr("--url-column: there is no column 'url'; there are: id, link"),
+              AllOf(HasSubstr("--url: there is no column 'url'; there are: id, link"),
                     HasSubstr("l.csv:1")));
   List keyed = list("l.csv", "\nid,url\n1,http://h/a\n");
   keyed.key = "name";
-  EXPECT_THAT(refusal(keyed),
-              HasSubstr("--key-column: there is no column 'name'; there are: id, url"));
+  EXPECT_THAT(refusal(keyed), HasSubstr("--key: there is no column 'name'; there are: id, url"));
   List placed = list("l.csv", "id,url\n");
   placed.url_template = "http://h/{nr}";
   EXPECT_THAT(refusal(placed), HasSubstr("--template: there is no column 'nr'"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Content-Range as a server sends it.
+// Which part of a file a server says that it sends.
 #include "worker/fetch/content_range.hpp"
 
 #include <string>
@@ -11,14 +11,13 @@ FUZZ_TARGET(content_range) {
   using flagship::fuzz::check;
   const auto range = parse_content_range(bytes);
   if (!range) return;
-  check(range->first <= range->last, "the last byte is not before the first");
-  check(!range->whole || range->last < *range->whole, "a part is within the whole");
-  check(range->length() >= 1, "a part is not empty");
-  const std::string again = "bytes " + std::to_string(range->first) + "-" +
-                            std::to_string(range->last) + "/" +
-                            (range->whole ? std::to_string(*range->whole) : "*");
-  const auto same = parse_content_range(again);
+  check(range->first <= range->last && range->length() > 0, "a part holds something");
+  check(!range->whole || range->last < *range->whole, "a part is within its file");
+  const std::string text = "bytes " + std::to_string(range->first) + "-" +
+                           std::to_string(range->last) + "/" +
+                           (range->whole ? std::to_string(*range->whole) : "*");
+  const auto same = parse_content_range(text);
   check(same && same->first == range->first && same->last == range->last &&
             same->whole == range->whole,
-        "it is the same when written anew");
+        "it is the same when written");
 }

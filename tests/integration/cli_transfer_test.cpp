@@ -287,7 +287,10 @@ TEST_F(Transfers, TooFewDescriptorsAreAClearErrorOfTheItemOrTheRun) {
   Command limited = command(fetching({"--json", "--retries", "0", "-m", "150", "-w", "1"}));
   limited.argv.insert(limited.argv.begin(), {"/bin/sh", "-c", "ulimit -n 80; exec \"$@\"", "sh"});
   const Ended ended = run(limited);
-  if (ended.exit_code == 3) return void(EXPECT_THAT(ended.err, HasSubstr("descriptors")));
+  if (ended.exit_code == 3) {
+    EXPECT_THAT(ended.err, HasSubstr("descriptors"));
+    return;
+  }
   EXPECT_LE(ended.exit_code, 1) << ended.err;
   for (const auto& [key, item] : by_key(ended.out)) {
     if (item["outcome"] == "ok") continue;

@@ -10,5 +10,6 @@ namespace flagship::cli {
 
 void add_fetch(CLI::App& app, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
+void add_status(CLI::App& app, int& exit_code);
 
 }  // namespace flagship::cli

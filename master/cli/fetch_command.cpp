@@ -18,12 +18,16 @@
 #include "master/cli/fetch_options.hpp"
 #include "master/cli/fetch_plan.hpp"
 #include "master/cli/output_folder.hpp"
+#include "master/cli/remembered_options.hpp"
+#include "master/cli/resume_line.hpp"
 #include "master/cli/signals.hpp"
 #include "master/cli/worker_program.hpp"
 #include "master/fetch/console.hpp"
-#include "master/fetch/names.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/run.hpp"
+#include "master/fetch/store/intake.hpp"
+#include "master/fetch/store/overview.hpp"
+#include "master/fetch/store/recorder.hpp"
 #include "master/serve/server.hpp"
 #include "worker/fetch/engine.hpp"
 
@@ -92,8 +96,9 @@ class ChosenExecutor {
 /// One `flagship fetch`, from its options to its exit code.
 class FetchCommand {
  public:
-  explicit FetchCommand(const FetchOptions& options)
-      : options_(options), plan_(plan_fetch(options)), names_(options.name) {}
+  /// `remembered`: the options, as the run's record is to remember them.
+  FetchCommand(const FetchOptions& options, std::string remembered)
+      : options_(options), remembered_(std::move(remembered)), plan_(plan_fetch(options)) {}
 
   int run() {
     if (options_.dry_run) return say_plan();
@@ -101,30 +106,87 @@ class FetchCommand {
     std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error code, not an end
     const Signals signals([this](int, int times) { on_signal(times); });
     std::optional<OutputFolder> folder;
-    if (keeps_files()) folder.emplace(options_.output);
+    if (keeps_record()) folder.emplace(options_.output);
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
     fetch::Console console(console_options());
-    fetch::Run run(executor.get(), run_options(), console);
+    if (keeps_record()) begin_record(console);
+    fetch::Run run(executor.get(), run_options(), recorder_ ? *recorder_ : as_observer(console));
     console.on_stdout_closed([&run] { run.stop(); });
     const auto source = make_source(run);
+    if (recorder_) begin_intake(*source);
     say(site_line());
     say(plan_.flags ? fetch::searching_line(plan_.codes)
                     : "Downloading the files listed in " + list_name());
-    attach(&run);
-    const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
-    attach(nullptr);
+    const fetch::Totals totals = drive(run, intake_ ? *intake_ : *source);
     console.finish();
+    if (record_) end_record(run.complete());
     if (options_.verbose) say_isolation(executor.get().status());
     report(totals, run.complete(), signals.first());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
       throw std::runtime_error("cannot write to standard output: " + console.trouble());
-    return totals.errors + totals.not_found > 0 || !run.complete() ? kSomeFailed : kAllWell;
+    return failed(totals) || failed(before()) || !run.complete() ? kSomeFailed : kAllWell;
   }
 
  private:
   bool keeps_files() const { return options_.sink == SinkKind::files; }
+
+  /// Without files there is nothing to go on with, unless somebody wants to know: by naming the
+  /// folder.
+  bool keeps_record() const { return keeps_files() || options_.records; }
+
+  bool resumes() const { return !options_.resume.empty(); }
+
+  static fetch::Observer& as_observer(fetch::Console& console) { return console; }
+
+  static bool failed(const fetch::Totals& totals) { return totals.errors + totals.not_found > 0; }
+
+  /// What was on record already.
+  fetch::Totals before() const { return intake_ ? intake_->before() : fetch::Totals{}; }
+
+  void begin_record(fetch::Console& console) {
+    fetch::RunFacts facts;
+    facts.arguments = remembered_;
+    facts.most_in_flight = plan_.in_flight;
+    facts.resume = resumes();
+    if (plan_.flags) facts.expected = plan_.codes.size();
+    record_.emplace(options_.output, facts);
+    recorder_.emplace(*record_, console, options_.executor == ExecutorKind::inline_);
+    if (record_->replaced_unfinished())
+      say("The run that was here before was not complete; this one begins anew.");
+  }
+
+  void begin_intake(fetch::Source& source) {
+    fetch::IntakeOptions intake;
+    intake.folder = options_.output;
+    intake.name = options_.name;
+    intake.existing = options_.existing;
+    intake.keeps_files = keeps_files();
+    intake.resume = resumes();
+    intake.by_key = plan_.flags;
+    intake.retry_failed = options_.retry_failed.value_or(fetch::RetryFailed{});
+    intake_.emplace(source, intake,
+                    fetch::Intake::Told{
+                        [this](auto items) { recorder_->reserve(std::move(items)); },
+                        [this](std::uint64_t items) { recorder_->took_in(items); },
+                        [this] { with_run(&fetch::Run::wake); }});
+  }
+
+  void end_record(bool complete) {
+    if (!recorder_->trouble().empty()) throw fetch::RecordError(recorder_->trouble());
+    record_->finish(complete, complete ? intake_->places() : std::nullopt);
+  }
+
+  fetch::Totals drive(fetch::Run& run, fetch::Source& source) {
+    const Attachment attached(*this, run);
+    if (recorder_)
+      recorder_->on_news([this] { with_run(&fetch::Run::wake); },
+                         [this] { with_run(&fetch::Run::stop); });
+    const fetch::Totals totals = run(source, [](fetch::Item&) {});
+    if (recorder_) recorder_->finish();
+    return totals;
+  }
 
   std::string path_of(const std::string& name) const {
     return std::filesystem::path(options_.output) / name;
@@ -174,7 +236,7 @@ class FetchCommand {
     console.progress =
         !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
     console.flags = plan_.flags;
-    if (plan_.flags) console.expected = plan_.codes.size();
+    if (plan_.flags && !resumes()) console.expected = plan_.codes.size();
     return console;
   }
 
@@ -199,20 +261,45 @@ class FetchCommand {
     return fetch::from_list(options_.from, limit, [&run] { run.wake(); });
   }
 
-  void give_path(fetch::Item& item) {
-    if (keeps_files()) item.path = path_of(names_.name_for(item.key, item.url));
-  }
-
   void report(const fetch::Totals& totals, bool complete, int signal) const {
     if (options_.quiet) return;
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
+    say_what_was_before();
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
+    if (intake_ && intake_->changed() > 0)
+      say("The list is not what it was: " + std::to_string(intake_->changed()) +
+          " of its items are new where others are on record.");
     if (signal != 0)
-      say("Interrupted. What was downloaded is complete. To go on, run the same command again: it "
-          "begins anew.");
-    if (totals.ended() == 0 && complete) say("The list is empty.");
+      say("Interrupted. What was downloaded is complete. To go on" +
+          (record_ ? ": " + resume_command(options_.output, options_.from == "-")
+                   : std::string(", run the same command again: it begins anew.")));
+    if (totals.ended() == 0 && complete)
+      say(before().ended() == 0 ? "The list is empty." : "Nothing was left to do.");
   }
+
+  void say_what_was_before() const {
+    const fetch::Totals done = before();
+    if (!resumes()) return;
+    say(fetch::count_of(done.ended(), plan_.flags) + " on record from before: " +
+        std::to_string(done.ok) + " downloaded, " + std::to_string(done.skipped) + " skipped, " +
+        std::to_string(done.not_found) + " not found, " + std::to_string(done.errors) +
+        (done.errors == 1 ? " error." : " errors."));
+  }
+
+  /// The run that signals and the record speak to, for as long as it lives.
+  class Attachment {
+   public:
+    Attachment(FetchCommand& command, fetch::Run& run) : command_(command) {
+      command_.attach(&run);
+    }
+    ~Attachment() { command_.attach(nullptr); }
+    Attachment(const Attachment&) = delete;
+    Attachment& operator=(const Attachment&) = delete;
+
+   private:
+    FetchCommand& command_;
+  };
 
   void attach(fetch::Run* run) {
     const std::lock_guard lock(mutex_);
@@ -222,6 +309,11 @@ class FetchCommand {
       run_->stop();
     else
       run_->abandon();
+  }
+
+  void with_run(void (fetch::Run::*verb)()) {
+    const std::lock_guard lock(mutex_);
+    if (run_ != nullptr) (run_->*verb)();
   }
 
   // In the thread that hears signals.
@@ -238,19 +330,50 @@ class FetchCommand {
   }
 
   const FetchOptions& options_;
+  const std::string remembered_;
   const FetchPlan plan_;
   const Clock::time_point begin_ = Clock::now();
-  fetch::Names names_;
   std::optional<serve::Server> server_;
+  std::optional<fetch::Record> record_;
+  std::optional<fetch::Recorder> recorder_;
+  std::optional<fetch::Intake> intake_;
 
   std::mutex mutex_;  // guards what follows
   fetch::Run* run_ = nullptr;
   int signalled_ = 0;
 };
 
-int fetch_files(const FetchOptions& options) {
+/// What is on record of the options of the run to go on with, but for those that are given now.
+std::string recall(const FetchOptions& given, const CLI::App& command) {
+  if (given.records)
+    throw std::invalid_argument("--output: the run goes on in the folder of --resume");
+  const std::string remembered = fetch::remembered_arguments(given.resume);
+  if (list_was_input(remembered) && given.from.empty())
+    throw std::invalid_argument(
+        "--resume: the list came from standard input; give it again, by --from - or --from FILE");
+  return given_again(remembered, command);
+}
+
+/// The options of a run that goes on: those on record, but how it is shown as it is now.
+FetchOptions resumed(const FetchOptions& given, const std::string& remembered) {
+  FetchOptions options = options_of(remembered);
+  options.resume = options.output = given.resume;
+  options.records = true;
+  options.retry_failed = given.retry_failed;
+  options.json = given.json;
+  options.verbose = given.verbose;
+  options.quiet = given.quiet;
+  options.trace_futures = given.trace_futures;
+  options.dry_run = given.dry_run;
+  return options;
+}
+
+int fetch_files(const FetchOptions& given, const CLI::App& command) {
   try {
-    return FetchCommand(options).run();
+    if (given.resume.empty()) return FetchCommand(given, options_to_remember(command)).run();
+    const std::string remembered = recall(given, command);
+    const FetchOptions options = resumed(given, remembered);
+    return FetchCommand(options, remembered).run();
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "flagship fetch: %s\nRun with --help for more information.\n",
                  error.what());
@@ -267,7 +390,7 @@ void add_fetch(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<FetchOptions>();
   CLI::App& command = *app.add_subcommand("fetch", "Download many files");
   declare_fetch_options(command, *options);
-  command.callback([options, &exit_code] { exit_code = fetch_files(*options); });
+  command.callback([options, &command, &exit_code] { exit_code = fetch_files(*options, command); });
 }
 
 }  // namespace flagship::cli

@@ -10,6 +10,7 @@
 
 #include "master/cli/server_options.hpp"
 #include "master/fetch/run.hpp"
+#include "master/fetch/store/intake.hpp"
 
 namespace flagship::cli {
 
@@ -53,7 +54,11 @@ struct FetchOptions {
 
   std::string output = "downloads";
   std::string name = "{key}{ext}";
+  bool records = false;  // a folder was named: a record is kept there though no files are
+  fetch::Existing existing = fetch::Existing::replace;
   SinkKind sink = SinkKind::files;
+  std::string resume;  // the folder of the run to go on with
+  std::optional<fetch::RetryFailed> retry_failed;
 
   bool json = false;
   bool verbose = false;

@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
   app.failure_message(CLI::FailureMessage::simple);
   add_fetch(app, exit_code);
   add_serve(app, exit_code);
+  add_status(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError&) {

@@ -44,13 +44,6 @@ std::string printed(const ResultFuture& future) {
 
 std::string shown_key(const Item& item) { return printable(item.key, 200); }
 
-std::string clock_time(double seconds) {
-  const auto s = static_cast<long long>(seconds);
-  return s < 60     ? fmt::format("{}s", s)
-         : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
-                    : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
-}
-
 }  // namespace
 
 Console::Console(ConsoleOptions options)
@@ -70,7 +63,7 @@ void Console::completed(const Item& item, const ResultFuture& future) {
   write_out(fmt::format("{} result: {}\n", printed(future), shown_key(item)));
 }
 
-void Console::ended(const ItemReport& report, const Totals& totals) {
+void Console::ended(ItemReport&& report, const Totals& totals) {
   if (options_.lines == ItemLines::json) write_out(json_line(report) + "\n");
   if (options_.lines == ItemLines::text) write_out(text_line(report) + "\n");
   const v1::FetchOutcome outcome = report.result.outcome();

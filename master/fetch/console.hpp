@@ -30,7 +30,7 @@ class Console final : public Observer {
   void scheduled(const Item& item, const ResultFuture& future) override;
   void began(const Item& item, const ResultFuture& future) override;
   void completed(const Item& item, const ResultFuture& future) override;
-  void ended(const ItemReport& report, const Totals& totals) override;
+  void ended(ItemReport&& report, const Totals& totals) override;
   std::optional<std::chrono::steady_clock::time_point> idle(const Totals& totals) override;
 
   /// Takes the bar away and writes out what is left.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "worker/fetch/text.hpp"
@@ -15,13 +14,6 @@ namespace {
 
 constexpr std::size_t kListedCodes = 10;
 constexpr std::size_t kShown = 2000;  // bytes of a key, URL or reason in a line for people
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes)
-    fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
-  return text;
-}
 
 // Keys and URLs come from lists and reasons from servers: none of them gets to talk to the
 // terminal.
@@ -51,6 +43,18 @@ nlohmann::ordered_json json_of(const WorkerDied& death) {
 }
 
 }  // namespace
+
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
 
 std::string_view class_name(v1::FetchClass error_class) {
   switch (error_class) {
@@ -95,6 +99,12 @@ std::string_view class_name(v1::FetchClass error_class) {
     default:
       return "";
   }
+}
+
+bool is_class_name(std::string_view name) {
+  for (int i = v1::FetchClass_MIN; i <= v1::FetchClass_MAX; ++i)
+    if (!name.empty() && class_name(static_cast<v1::FetchClass>(i)) == name) return true;
+  return false;
 }
 
 std::string_view outcome_name(v1::FetchOutcome outcome) {
@@ -151,6 +161,13 @@ std::string text_line(const ItemReport& report) {
   return fmt::format("{} error: {}{}{}: {} ({} attempt{})", key, url, url.empty() ? "" : ": ",
                      class_name(result.error_class()), shown(result.reason()), report.attempts,
                      report.attempts == 1 ? "" : "s");
+}
+
+std::string clock_time(double seconds) {
+  const auto s = static_cast<long long>(seconds);
+  return s < 60     ? fmt::format("{}s", s)
+         : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
+                    : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
 std::string count_of(std::uint64_t n, bool flags) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/wire/down.hpp"
 
+#include "common/wire/payloads.hpp"
 #include "flagship/v1/wire.pb.h"
 
 namespace flagship::wire {
@@ -70,27 +71,17 @@ Frames DownWriter::take_assign() {
 
 struct DownReader::Impl {
   v1::Down message;
-  const Blobs* blobs = nullptr;
-  int at = 0;              // next call
-  std::size_t offset = 0;  // of its payload
-  std::size_t frame = 1;   // next payload frame
-  int notify = 0;          // next of the notify indices
-  int terms = 0;           // next of the terms
+  PayloadCursor payloads;
+  int at = 0;      // next call
+  int notify = 0;  // next of the notify indices
+  int terms = 0;   // next of the terms
 
-  bool well_formed() const {
+  bool well_formed(const Blobs& blobs) const {
     const v1::Assign& assign = message.assign();
     const int n = assign.tickets_size();
     if (assign.places_size() != n || assign.sizes_size() != n) return false;
     if (assign.functions_size() != n && !(assign.functions_size() == 1 && n > 0)) return false;
-    std::size_t bytes = 0;
-    std::size_t frames = 1;
-    for (const std::uint32_t size : assign.sizes()) {
-      if (size == kOwnFrame)
-        ++frames;
-      else
-        bytes += size;
-    }
-    return bytes == assign.payloads().size() && frames == blobs->size();
+    return payloads_fit(assign.sizes(), assign.payloads(), blobs);
   }
 };
 
@@ -101,10 +92,8 @@ DownReader& DownReader::operator=(DownReader&&) noexcept = default;
 
 DownReader::Kind DownReader::read(const Blobs& message) {
   Impl& in = *impl_;
-  in.blobs = &message;
+  in.payloads.begin(message);
   in.at = in.notify = in.terms = 0;
-  in.offset = 0;
-  in.frame = 1;
   const auto bytes = message.empty() ? std::string_view() : message[0].bytes;
   if (bytes.size() > 0x7FFFFFFF ||
       !in.message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
@@ -113,7 +102,7 @@ DownReader::Kind DownReader::read(const Blobs& message) {
     case v1::Down::kWelcome:
       return Kind::welcome;
     case v1::Down::kAssign:
-      return in.well_formed() ? Kind::assign : Kind::malformed;
+      return in.well_formed(message) ? Kind::assign : Kind::malformed;
     case v1::Down::kDrain:
       return Kind::drain;
     case v1::Down::BODY_NOT_SET:
@@ -156,12 +145,7 @@ std::optional<AssignedCall> DownReader::next() {
     call.attempt = terms.attempt();
     call.timeout = std::chrono::nanoseconds(terms.timeout_ns());
   }
-  if (const std::uint32_t size = assign.sizes(i); size == kOwnFrame) {
-    call.payload = (*in.blobs)[in.frame++].bytes;
-  } else {
-    call.payload = std::string_view(assign.payloads()).substr(in.offset, size);
-    in.offset += size;
-  }
+  call.payload = in.payloads.next(assign.sizes(i), assign.payloads()).bytes;
   return call;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/wire/payloads.hpp"
 #include "flagship/v1/wire.pb.h"
 
 namespace flagship::wire {
@@ -109,28 +110,18 @@ Frames UpWriter::take_results(std::chrono::nanoseconds busy, std::uint64_t rss,
 
 struct UpReader::Impl {
   v1::Up message;
-  const Blobs* blobs = nullptr;
+  PayloadCursor payloads;
   int at = 0;
   int usage = 0;
-  std::size_t offset = 0;
-  std::size_t frame = 1;
 
-  bool well_formed() const {
+  bool well_formed(const Blobs& blobs) const {
     const v1::Results& results = message.results();
     const int n = results.tickets_size();
     if (results.sizes_size() != n || (results.endings_size() != 0 && results.endings_size() != n))
       return false;
     for (const std::uint32_t ending : results.endings())
       if (ending > static_cast<std::uint32_t>(CallEnding::bad_result)) return false;
-    std::size_t bytes = 0;
-    std::size_t frames = 1;
-    for (const std::uint32_t size : results.sizes()) {
-      if (size == kOwnFrame)
-        ++frames;
-      else
-        bytes += size;
-    }
-    return bytes == results.payloads().size() && frames == blobs->size();
+    return payloads_fit(results.sizes(), results.payloads(), blobs);
   }
 };
 
@@ -139,10 +130,8 @@ UpReader::~UpReader() = default;
 
 UpReader::Kind UpReader::read(const Blobs& message) {
   Impl& in = *impl_;
-  in.blobs = &message;
+  in.payloads.begin(message);
   in.at = in.usage = 0;
-  in.offset = 0;
-  in.frame = 1;
   const auto bytes = message.empty() ? std::string_view() : message[0].bytes;
   if (bytes.size() > 0x7FFFFFFF ||
       !in.message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
@@ -151,7 +140,7 @@ UpReader::Kind UpReader::read(const Blobs& message) {
     case v1::Up::kHello:
       return Kind::hello;
     case v1::Up::kResults:
-      return in.well_formed() ? Kind::results : Kind::malformed;
+      return in.well_formed(message) ? Kind::results : Kind::malformed;
     case v1::Up::kBegan:
       return Kind::began;
     case v1::Up::kBye:
@@ -210,14 +199,9 @@ std::optional<CallResult> UpReader::next() {
         Usage{std::chrono::nanoseconds(used.wall_ns()), std::chrono::nanoseconds(used.user_ns()),
               std::chrono::nanoseconds(used.system_ns()), used.peak_rss()};
   }
-  if (const std::uint32_t size = results.sizes(i); size == kOwnFrame) {
-    const Blob& blob = (*in.blobs)[in.frame++];
-    result.payload = blob.bytes;
-    result.owner = blob.owner;
-  } else {
-    result.payload = std::string_view(results.payloads()).substr(in.offset, size);
-    in.offset += size;
-  }
+  Blob payload = in.payloads.next(results.sizes(i), results.payloads());
+  result.payload = payload.bytes;
+  result.owner = std::move(payload.owner);
   return result;
 }
 

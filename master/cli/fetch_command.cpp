@@ -30,6 +30,7 @@
 #include "master/fetch/store/recorder.hpp"
 #include "master/serve/server.hpp"
 #include "worker/fetch/engine.hpp"
+#include "worker/fetch/shard_files.hpp"
 
 namespace flagship::cli {
 namespace {
@@ -84,13 +85,32 @@ class ChosenExecutor {
     pool.max_running = static_cast<int>(plan.in_flight);
     pool.flush_after = std::chrono::milliseconds(2);
     pool.isolation =
-        isolation_of_downloads(options.sink == SinkKind::files ? options.output : std::string());
+        isolation_of_downloads(options.sink != SinkKind::none ? options.output : std::string());
     return pool;
   }
 
   std::optional<InlineExecutor> inline_;
   std::optional<ThreadPoolExecutor> threads_;
   std::optional<ProcessPoolExecutor> processes_;
+};
+
+/// Before and after a run, no shard is left unfinished.
+class ShardFolder {
+ public:
+  explicit ShardFolder(std::string path) : path_(std::move(path)) { fetch::recover_shards(path_); }
+  ~ShardFolder() {
+    try {
+      fetch::recover_shards(path_);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "flagship fetch: %s; the next run into this folder tries again\n",
+                   error.what());
+    }
+  }
+  ShardFolder(const ShardFolder&) = delete;
+  ShardFolder& operator=(const ShardFolder&) = delete;
+
+ private:
+  const std::string path_;
 };
 
 /// One `flagship fetch`, from its options to its exit code.
@@ -107,6 +127,9 @@ class FetchCommand {
     const Signals signals([this](int, int times) { on_signal(times); });
     std::optional<OutputFolder> folder;
     if (keeps_record()) folder.emplace(options_.output);
+    std::optional<ShardFolder> shards;
+    if (options_.sink == SinkKind::tar) shards.emplace(options_.output);
+    resume_ = folder && folder->holds_partials();
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
     fetch::Console console(console_options());
@@ -121,7 +144,9 @@ class FetchCommand {
     const fetch::Totals totals = drive(run, intake_ ? *intake_ : *source);
     console.finish();
     if (record_) end_record(run.complete());
+    if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
+    if (folder && run.complete()) folder->drop_partials();
     report(totals, run.complete(), signals.first());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
@@ -130,11 +155,9 @@ class FetchCommand {
   }
 
  private:
-  bool keeps_files() const { return options_.sink == SinkKind::files; }
-
-  /// Without files there is nothing to go on with, unless somebody wants to know: by naming the
-  /// folder.
-  bool keeps_record() const { return keeps_files() || options_.records; }
+  /// Where nothing is kept there is nothing to go on with, unless somebody wants to know: by naming
+  /// the folder.
+  bool keeps_record() const { return options_.sink != SinkKind::none || options_.records; }
 
   bool resumes() const { return !options_.resume.empty(); }
 
@@ -150,6 +173,7 @@ class FetchCommand {
     facts.arguments = remembered_;
     facts.most_in_flight = plan_.in_flight;
     facts.resume = resumes();
+    facts.careful = options_.fsync != v1::FSYNC_NONE;
     if (plan_.flags) facts.expected = plan_.codes.size();
     record_.emplace(options_.output, facts);
     recorder_.emplace(*record_, console, options_.executor == ExecutorKind::inline_);
@@ -162,15 +186,17 @@ class FetchCommand {
     intake.folder = options_.output;
     intake.name = options_.name;
     intake.existing = options_.existing;
-    intake.keeps_files = keeps_files();
+    intake.bodies = options_.sink == SinkKind::files ? fetch::Bodies::in_files
+                    : options_.sink == SinkKind::tar ? fetch::Bodies::in_shards
+                                                     : fetch::Bodies::nowhere;
     intake.resume = resumes();
     intake.by_key = plan_.flags;
     intake.retry_failed = options_.retry_failed.value_or(fetch::RetryFailed{});
-    intake_.emplace(source, intake,
-                    fetch::Intake::Told{
-                        [this](auto items) { recorder_->reserve(std::move(items)); },
-                        [this](std::uint64_t items) { recorder_->took_in(items); },
-                        [this] { with_run(&fetch::Run::wake); }});
+    intake_.emplace(
+        source, intake,
+        fetch::Intake::Told{[this](auto items) { recorder_->reserve(std::move(items)); },
+                            [this](std::uint64_t items) { recorder_->took_in(items); },
+                            [this] { with_run(&fetch::Run::wake); }});
   }
 
   void end_record(bool complete) {
@@ -219,8 +245,9 @@ class FetchCommand {
         plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
     if (plan_.flags) std::printf("From: %s\n", from.c_str());
-    std::printf("Into: %s\n",
-                keeps_files() ? path_of(options_.name).c_str() : "nowhere (--sink none)");
+    std::printf("Into: %s\n", options_.sink == SinkKind::files ? path_of(options_.name).c_str()
+                              : options_.sink == SinkKind::tar ? path_of("shard-*.tar").c_str()
+                                                               : "nowhere (--sink none)");
     std::printf("%s Up to %d attempts each.\n", connections_line(options_, plan_).c_str(),
                 options_.retries + 1);
     return kAllWell;
@@ -242,7 +269,8 @@ class FetchCommand {
 
   fetch::RunOptions run_options() const {
     fetch::RunOptions run;
-    run.limits = limits_of(options_);
+    run.limits = limits_of(options_, plan_.workers);
+    run.resume = resume_;
     if (server_) run.limits.set_trusted_endpoint("127.0.0.1:" + std::to_string(server_->port()));
     run.retry.retries = options_.retries;
     run.retry.also = options_.retry_statuses;
@@ -281,10 +309,10 @@ class FetchCommand {
   void say_what_was_before() const {
     const fetch::Totals done = before();
     if (!resumes()) return;
-    say(fetch::count_of(done.ended(), plan_.flags) + " on record from before: " +
-        std::to_string(done.ok) + " downloaded, " + std::to_string(done.skipped) + " skipped, " +
-        std::to_string(done.not_found) + " not found, " + std::to_string(done.errors) +
-        (done.errors == 1 ? " error." : " errors."));
+    say(fetch::count_of(done.ended(), plan_.flags) +
+        " on record from before: " + std::to_string(done.ok) + " downloaded, " +
+        std::to_string(done.skipped) + " skipped, " + std::to_string(done.not_found) +
+        " not found, " + std::to_string(done.errors) + (done.errors == 1 ? " error." : " errors."));
   }
 
   /// The run that signals and the record speak to, for as long as it lives.
@@ -333,6 +361,7 @@ class FetchCommand {
   const std::string remembered_;
   const FetchPlan plan_;
   const Clock::time_point begin_ = Clock::now();
+  bool resume_ = false;  // there are beginnings of files from a run before
   std::optional<serve::Server> server_;
   std::optional<fetch::Record> record_;
   std::optional<fetch::Recorder> recorder_;

@@ -169,6 +169,8 @@ void declare_limits(CLI::App& app, FetchOptions& options) {
                "A server that asks for a longer pause is not waited for (default: 2m)");
   add_count(app, "--max-redirects", options.max_redirects, 0, "Redirects to follow (default: 10)");
   app.add_flag("--allow-downgrade", options.allow_downgrade, "Follow redirects from https to http");
+  add_size(app, "--limit-rate", options.limit_rate,
+           "So many bytes a second in the whole run (default: no limit)");
   add_size(app, "--max-size", options.max_size, "Refuse what is larger (default: 1G)");
   app.add_flag("--allow-private", options.allow_private,
                "Connect to loopback, link-local and private addresses too");
@@ -201,9 +203,15 @@ void declare_output(CLI::App& app, FetchOptions& options) {
          "With --resume: try what failed again; all of it, or these classes only")
       ->type_name("[CLASS,...]")
       ->expected(0, 1);
-  add_choice<SinkKind>(app, "--sink", "KIND", options.sink,
-                       {{"files", SinkKind::files}, {"none", SinkKind::none}},
-                       "What becomes of the bodies: files or none (default: files)");
+  add_choice<SinkKind>(
+      app, "--sink", "KIND", options.sink,
+      {{"files", SinkKind::files}, {"tar", SinkKind::tar}, {"none", SinkKind::none}},
+      "What becomes of the bodies: files, tar or none (default: files)");
+  add_size(app, "--shard-size", options.shard_size, "Of a tar file of --sink tar (default: 1G)");
+  add_choice<v1::Fsync>(
+      app, "--fsync", "WHEN", options.fsync,
+      {{"none", v1::FSYNC_NONE}, {"file", v1::FSYNC_FILE}, {"batch", v1::FSYNC_BATCH}},
+      "What is reported is on the disk: none, file (one by one), batch (default: none)");
   app.add_flag("--json", options.json, "A line of JSON an item on stdout, as it completes");
   app.add_flag("-v,--verbose", options.verbose, "A line an item on stdout");
   app.add_flag("-q,--quiet", options.quiet, "No bar and no report");
@@ -219,6 +227,7 @@ void declare_fetch_options(CLI::App& app, FetchOptions& options) {
   declare_where(app, options);
   declare_how(app, options);
   declare_limits(app, options);
+  declare_transfer_options(app, options.transfer);
   declare_output(app, options);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "master/cli/server_options.hpp"
+#include "master/cli/transfer_options.hpp"
 #include "master/fetch/run.hpp"
 #include "master/fetch/store/intake.hpp"
 
@@ -16,7 +17,7 @@ namespace flagship::cli {
 
 enum class ExecutorKind { inline_, threads, processes };
 enum class ServerLabel { local, delay, error, remote };
-enum class SinkKind { files, none };
+enum class SinkKind { files, tar, none };
 
 struct Stall {
   std::uint64_t bytes = 1;
@@ -51,6 +52,8 @@ struct FetchOptions {
   bool allow_downgrade = false;
   std::uint64_t max_size = std::uint64_t{1} << 30;
   bool allow_private = false;
+  TransferOptions transfer;
+  std::uint64_t limit_rate = 0;  // bytes a second; 0: no limit
 
   std::string output = "downloads";
   std::string name = "{key}{ext}";
@@ -59,6 +62,8 @@ struct FetchOptions {
   SinkKind sink = SinkKind::files;
   std::string resume;  // the folder of the run to go on with
   std::optional<fetch::RetryFailed> retry_failed;
+  std::uint64_t shard_size = std::uint64_t{1} << 30;
+  v1::Fsync fsync = v1::FSYNC_NONE;
 
   bool json = false;
   bool verbose = false;

@@ -12,6 +12,7 @@
 namespace flagship::cli {
 namespace {
 
+constexpr std::uint64_t kPartialWorthKeeping = 64 * 1024;
 constexpr const char* kFlagPath = "/{cc}/{cc}.gif";
 
 fetch::Codes codes_of(const FetchOptions& options) {
@@ -92,6 +93,7 @@ std::string without_slash(std::string url) {
 
 FetchPlan plan_fetch(const FetchOptions& options) {
   refuse_what_does_not_go_together(options);
+  settings_of(options.transfer);  // whatever is wrong with them shows before anything is started
   FetchPlan plan;
   const bool elsewhere =
       !options.base_url.empty() || !options.url_template.empty() || !options.from.empty();
@@ -122,7 +124,7 @@ FetchPlan plan_fetch(const FetchOptions& options) {
   return plan;
 }
 
-v1::FetchLimits limits_of(const FetchOptions& options) {
+v1::FetchLimits limits_of(const FetchOptions& options, std::size_t engines) {
   const auto ms = [](std::chrono::milliseconds time) {
     return static_cast<std::uint32_t>(time.count());
   };
@@ -135,6 +137,17 @@ v1::FetchLimits limits_of(const FetchOptions& options) {
   limits.set_allow_downgrade(options.allow_downgrade);
   limits.set_max_bytes(options.max_size);
   limits.set_allow_private(options.allow_private);
+  limits.set_first_byte_timeout_ms(ms(options.transfer.first_byte_timeout));
+  limits.set_keep_partial_bytes(kPartialWorthKeeping);
+  v1::FetchSettings settings = settings_of(options.transfer);
+  if (options.limit_rate > 0)
+    settings.set_bytes_per_second(std::max<std::uint64_t>(1, options.limit_rate / engines));
+  settings.set_fsync(options.fsync);
+  if (options.sink == SinkKind::tar) {
+    settings.set_shards_folder(options.output);
+    settings.set_shard_bytes(options.shard_size);
+  }
+  limits.set_settings(settings.SerializeAsString());
   return limits;
 }
 

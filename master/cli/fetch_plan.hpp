@@ -27,7 +27,8 @@ struct FetchPlan {
 /// a file is counted, as far as it matters; that it cannot be read is for later.
 FetchPlan plan_fetch(const FetchOptions& options);
 
-v1::FetchLimits limits_of(const FetchOptions& options);
+/// `engines`: how many share the run's bytes a second.
+v1::FetchLimits limits_of(const FetchOptions& options, std::size_t engines = 1);
 
 /// "20 concurrent connections, 4 worker processes."
 std::string connections_line(const FetchOptions& options, const FetchPlan& plan);

@@ -26,6 +26,8 @@ namespace fs = std::filesystem;
   throw std::runtime_error("cannot write into the output folder '" + path.string() + "': " + why);
 }
 
+constexpr std::string_view kKept = ".flagship-kept-";
+
 /// The process of an unfinished file, ".flagship-PID-N.part"; 0 for any other name.
 pid_t writer_of(std::string_view name) {
   constexpr std::string_view kPrefix = ".flagship-";
@@ -90,12 +92,16 @@ void OutputFolder::probe() const {
 }
 
 // By readdir: a folder may hold a million files, and nearly all of them are none of these.
-void OutputFolder::sweep() const {
+void OutputFolder::sweep() {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path_.c_str()), closedir);
   if (!folder) return;
   while (const dirent* entry = readdir(folder.get())) {
-    const pid_t writer = entry->d_name[0] == '.' ? writer_of(entry->d_name) : 0;
-    if (writer > 0 && gone(writer)) unlink((path_ / entry->d_name).c_str());
+    if (entry->d_name[0] != '.') continue;
+    const bool kept = std::string_view(entry->d_name).starts_with(kKept);
+    holds_partials_ = holds_partials_ || kept;
+    const pid_t writer = writer_of(entry->d_name);
+    if ((writer > 0 && gone(writer)) || (kept && drops_partials_))
+      unlink((path_ / entry->d_name).c_str());
   }
 }
 

@@ -18,9 +18,9 @@ using Values = std::vector<std::string>;
 using Options = std::map<std::string, Values>;
 
 // How a run is shown is for who looks at it, and where it is may change.
-constexpr std::array<std::string_view, 9> kNotRemembered{
-    "--resume",  "--retry-failed", "--output",        "--json", "--verbose",
-    "--quiet",   "--dry-run",      "--trace-futures", "--help"};
+constexpr std::array<std::string_view, 9> kNotRemembered{"--resume",  "--retry-failed",  "--output",
+                                                         "--json",    "--verbose",       "--quiet",
+                                                         "--dry-run", "--trace-futures", "--help"};
 
 bool is_remembered(const std::string& name) {
   return std::find(kNotRemembered.begin(), kNotRemembered.end(), name) == kNotRemembered.end();
@@ -32,9 +32,13 @@ std::string name_of(const CLI::Option& option) {
 
 Values values_of(const CLI::Option& option) {
   Values values = option.results();
-  if (option.get_type_name() != "FILE") return values;
-  for (std::string& file : values)
-    if (file != "-") file = std::filesystem::absolute(file);
+  for (std::string& value : values) {
+    const bool file =
+        option.get_type_name() == "FILE" && value != "-" && !value.starts_with("env:");
+    if (file) value = std::filesystem::absolute(value);
+    if (!file && value.starts_with('@'))
+      value = "@" + std::filesystem::absolute(value.substr(1)).string();
+  }
   return values;
 }
 

@@ -9,8 +9,8 @@ namespace flagship::cli {
 namespace {
 
 bool is_plain(unsigned char c) {
-  return std::isalnum(c) || std::string_view("/._-+,:@%=").find(static_cast<char>(c)) !=
-                                std::string_view::npos;
+  return std::isalnum(c) ||
+         std::string_view("/._-+,:@%=").find(static_cast<char>(c)) != std::string_view::npos;
 }
 
 std::string quoted(const std::string& word) {

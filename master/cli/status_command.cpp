@@ -61,8 +61,8 @@ std::string first_line(const Overview& run) {
     return fmt::format("Running for {} ({}).", fetch::clock_time(run.now - began_last(run)), who);
   const double end = run.ended.value_or(run.last_news);
   const char* const how = run.state == Overview::State::complete ? "Complete"
-                          : run.ended                             ? "Stopped before its end"
-                                                                  : "Cut short";
+                          : run.ended                            ? "Stopped before its end"
+                                                                 : "Cut short";
   return fmt::format("{} {} ago, after {} ({}).", how, fetch::clock_time(run.now - end),
                      fetch::clock_time(end - began_last(run)), who);
 }

@@ -129,6 +129,7 @@ void Run::submit(Attempt&& attempt) {
   request.set_url(attempt.item.url);
   request.set_key(attempt.item.key);
   request.set_path(attempt.item.path);
+  request.set_resume(options_.resume || attempt.number > 1);
   *request.mutable_limits() = options_.limits;
   if (!attempt.item.etag.empty()) request.set_if_none_match(attempt.item.etag);
   if (!attempt.item.last_modified.empty())
@@ -198,8 +199,9 @@ void Run::hold_back(const std::string& url, std::chrono::milliseconds time) {
 }
 
 void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where) {
-  ItemReport report{std::move(attempt.item), std::move(result), attempt.number + attempt.lost,
-                    where, std::move(attempt.death), attempt.left};
+  ItemReport report{std::move(attempt.item),       std::move(result),
+                    attempt.number + attempt.lost, where,
+                    std::move(attempt.death),      attempt.left};
   if (options_.order == Order::completion) return emit(std::move(report));
   const std::uint64_t turn = report.item.index;
   out_of_turn_.emplace(turn, std::move(report));

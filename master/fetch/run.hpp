@@ -30,6 +30,7 @@ struct RunOptions {
   RetryPolicy retry;
   Order order = Order::completion;
   std::size_t window = 64;  // items that are under way at once, at most; more than can be in flight
+  bool resume = false;      // beginnings of files may be there from a run before
   bool trace = false;       // the observer hears of each future
   std::chrono::milliseconds grace{
       5000};  // for what is in flight after `stop`; then its workers are killed

@@ -2,8 +2,11 @@
 // What libcurl's multi interface gives when nothing else is done: each process keeps a number of
 // transfers going on one epoll, and saves each body under a temporary name that it then renames.
 //
-//   curl_limit URL COUNT PROCESSES IN_FLIGHT DIR   URL/0.gif ... into DIR; prints files_per_s=...
+//   curl_limit URL COUNT PROCESSES IN_FLIGHT DIR   URL/0.gif ... into DIR ("-": they are not kept);
+//   prints
+//                                                  files_per_s=...
 #include <curl/curl.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
@@ -92,7 +95,8 @@ class Share {
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
       curl_multi_remove_handle(multi_.get(), transfer->easy.get());
       --under_way_;
-      flagship::bench::save(job_.folder + name_of(transfer->index), transfer->body);
+      if (job_.folder != "-")
+        flagship::bench::save(job_.folder + name_of(transfer->index), transfer->body);
       start_next(*transfer);
     }
   }
@@ -124,6 +128,14 @@ class Share {
   std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi_{curl_multi_init(), curl_multi_cleanup};
 };
 
+// Thousands of sockets are above the usual limit.
+void raise_limit_of_descriptors() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -133,6 +145,7 @@ int main(int argc, char** argv) try {
   }
   const Job job{argv[1], argv[5], positive("COUNT", argv[2]), positive("PROCESSES", argv[3]),
                 positive("IN_FLIGHT", argv[4])};
+  raise_limit_of_descriptors();
   const auto begin = std::chrono::steady_clock::now();
   flagship::bench::Children children;
   for (int first = 0; first < job.processes; ++first) {

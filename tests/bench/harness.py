@@ -9,6 +9,7 @@ import ctypes
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -65,6 +66,10 @@ class Row:
     value: Optional[float] = None
     note: str = ""
     against: list = field(default_factory=list)
+
+    def bound(self, name, value, target):
+        """Adds a bound on a value of ours alone: how it compares with `name`, which is not measured."""
+        self.against.append(Comparison(name, None, value, target))
 
     def compare(self, values, name, others, target=None, note=""):
         """Adds a comparison of our values with another's, which were measured in the same rounds."""
@@ -143,11 +148,10 @@ class Bench:
             raise Absent("not installed")
         return [python, "-B", str(HERE / script), *map(str, arguments)]
 
-    def supports(self, program, option):
-        """Whether the --help of one of its commands mentions an option."""
-        done = subprocess.run([*program, "--help"], capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL, timeout=60)
-        return re.search(re.escape(option) + r"\b", done.stdout + done.stderr) is not None
+    def help(self, command):
+        """What a command says with --help."""
+        return subprocess.run([*command, "--help"], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, timeout=60).stdout
 
     def run(self, command, cwd=None, limit=600):
         """Runs a program to its end; returns how long that took as a whole, and what it printed."""
@@ -170,9 +174,41 @@ class Bench:
             out.seek(0)
             return seconds, out.read().decode(errors="replace")
 
+    def cpu_seconds(self, command, **options):
+        """Processor time of a program and of all that it started and waited for."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.run(command, **options)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    def watch_lines(self, command, expected, limit=900):
+        """Runs a program that prints `expected` lines; returns when each hundredth of them was there, in seconds from
+        its start, and the most memory that the program itself had at once, in bytes."""
+        with tempfile.TemporaryFile() as err, self._process(command, stdout=subprocess.PIPE, stderr=err) as process:
+            alarm = threading.Timer(limit, kill_group, [process])
+            alarm.start()
+            try:
+                begin, seen, times, peak = time.perf_counter(), 0, [0.0], 0
+                while chunk := os.read(process.stdout.fileno(), 1 << 20):
+                    seen += chunk.count(b"\n")
+                    while len(times) <= 100 and seen >= len(times) * expected / 100:
+                        times.append(time.perf_counter() - begin)
+                        peak = peak_memory(process.pid) or peak
+            finally:
+                alarm.cancel()
+            status = process.wait()
+            if status != 0 or seen != expected:
+                err.seek(0)
+                raise Failed(f"{' '.join(map(str, command))}\n  ended with {status} after {seen} of {expected} lines\n"
+                             + err.read().decode(errors="replace")[-2000:])
+            return times, peak
+
     def number(self, command, key):
         """What a program prints as KEY=NUMBER."""
-        found = re.search(rf"^{key}=([0-9.eE+]+)$", self.run(command)[1], re.MULTILINE)
+        return self.printed(self.run(command)[1], key, command)
+
+    def printed(self, text, key, command=()):
+        found = re.search(rf"^{key}=([0-9.eE+]+)$", text, re.MULTILINE)
         if not found or float(found.group(1)) <= 0:
             raise Failed(f"{' '.join(map(str, command))}\n  printed no {key}=NUMBER")
         return float(found.group(1))
@@ -262,6 +298,13 @@ http {{
 def kill_group(process):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def peak_memory(pid):
+    """The most memory that a process has had at once, in bytes; None when it is gone."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return int(found.group(1)) * 1024 if found else None
 
 
 def wait_for(server, log, ready, patience=20):

@@ -4,6 +4,8 @@
 A row says what is ours, who else is measured in the same rounds, and which ratio is wanted. To add one: write a
 function here, and give it a tiny size for --quick.
 """
+import re
+
 from harness import Absent, Contender, Failed, Row
 
 ROWS = {}
@@ -105,11 +107,8 @@ def small_files(bench, result):
             return files / seconds
 
     def ours(folder):
-        fetch = [bench.ours("flagship"), "fetch"]
-        if not bench.supports(fetch, "--from"):
-            raise Absent("no --from yet")
-        return [*fetch, "--from", listed, "--name", "{key}{ext}", "--allow-private", "-x", "processes",
-                "-w", 2, "-m", 64, "-q", "-o", folder]
+        return [bench.ours("flagship"), "fetch", "--from", listed, "--name", "{key}{ext}", "--allow-private",
+                "-x", "processes", "-w", 2, "-m", 64, "-q", "-o", folder]
 
     def curl(folder):
         config.write_text("".join(f'url = "{url}/{i}.gif"\noutput = "{folder}/{i}.gif"\n' for i in range(files)))
@@ -119,6 +118,10 @@ def small_files(bench, result):
         return [bench.peer("wget2"), "--no-config", "-q", "--max-threads=64", "--no-robots", "-nd", "-P", folder,
                 "-i", listed]
 
+    def aria2(folder):
+        return [bench.peer("aria2c"), "--no-conf", "-q", "-j", 64, "--file-allocation=none",
+                "--console-log-level=error", "-d", folder, "-i", listed]
+
     with bench.nginx(serve) as url:
         listed.write_text("".join(f"{url}/{i}.gif\n" for i in range(files)))
         bench.take_turns(result, Contender("flagship", lambda: fetched(ours)), [
@@ -126,6 +129,30 @@ def small_files(bench, result):
             Contender("bare libcurl multi, 2 processes", lambda: fetched(
                 lambda folder: [bench.ours("curl_limit"), url, files, 2, 32, folder]), ">= 0.9"),
             Contender("wget2", lambda: fetched(wget2)),
+            Contender("aria2", lambda: fetched(aria2)),
+        ])
+
+
+@row("P6", "fetch small files into tar shards, 2 workers, 64 at once", "files/s")
+def tar_shards(bench, result):
+    files = bench.count(20_000, 200)
+    listed = bench.folder / "urls-to-shards.txt"
+
+    def rate(sink):
+        def measure():
+            if not re.search(rf"\b{sink}\b", bench.help([bench.ours("flagship"), "fetch"])):
+                raise Absent(f"no --sink {sink} yet")
+            with bench.memory_folder() as folder:
+                seconds, _ = bench.run([bench.ours("flagship"), "fetch", "--from", listed, "--allow-private", "-w", 2,
+                                        "-m", 64, "-q", "-o", folder, "--sink", sink])
+                return files / seconds
+
+        return measure
+
+    with bench.nginx(serve_one_gif) as url:
+        listed.write_text("".join(f"{url}/{i}.gif\n" for i in range(files)))
+        bench.take_turns(result, Contender("--sink tar", rate("tar")), [
+            Contender("--sink none", rate("none"), ">= 0.9"),
         ])
 
 
@@ -153,6 +180,98 @@ def delayed_flags(bench, result):
             Contender("CPython threads", python("threads")),
             Contender("CPython processes", python("processes")),
         ])
+
+
+@row("P8", "a list of a million URLs, nothing kept: rate in its last tenth", "files/s")
+def long_list(bench, result):
+    files = bench.count(1_000_000, 2_000)
+    listed = bench.folder / "million.txt"
+
+    with bench.nginx(serve_one_gif) as url:
+        with listed.open("w") as lines:
+            lines.writelines(f"{url}/{i}.gif\n" for i in range(files))
+        times, peak = bench.watch_lines([bench.ours("flagship"), "fetch", "--from", listed, "--allow-private", "-w", 2,
+                                         "-m", 64, "-v", "-q", "--sink", "none", "-o", bench.folder / "record"], files)
+    first, last = (files / 10 / (times[to] - times[since]) for since, to in ((0, 10), (90, 100)))
+    result.value = last
+    result.compare([last], "its first tenth", [first], ">= 0.95")
+    result.bound("the master's memory, of 80 MB", peak / 80e6, "<= 1")
+
+
+@row("P9", "5,000 transfers in flight, each delayed 0.5 to 5 s", "us of CPU a transfer")
+def many_delayed(bench, result):
+    transfers, at_once = bench.count(10_000, 100), bench.count(5_000, 50)
+    listed = bench.folder / "delayed.txt"
+
+    def ours():
+        return bench.cpu_seconds([bench.ours("flagship"), "fetch", "--from", listed, "--allow-private", "-w", 2, "-m",
+                                  at_once, "-q", "--sink", "none", "-o", bench.folder / "delayed"]) * 1e6 / transfers
+
+    def limit():
+        return bench.cpu_seconds([bench.ours("curl_limit"), url + "/br/br.gif?", transfers, 2, at_once // 2,
+                                  "-"]) * 1e6 / transfers
+
+    with bench.practice_server("0.5..5" if not bench.quick else "0.05..0.1") as url:
+        listed.write_text("".join(f"{url}/br/br.gif?/{i}.gif\n" for i in range(transfers)))
+        bench.take_turns(result, Contender("flagship", ours), [
+            Contender("bare libcurl with epoll, 2 processes", limit, "<= 1.2"),
+        ], rounds=3)
+
+
+def arithmetic(micros, wanted):
+    def measured(bench, result):
+        program = bench.ours("pool_bench")
+        rounds = int(bench.number([program, "p10-scale"], "rounds") * micros / 1000)
+        sizes = ["--rounds", rounds, "--tasks", bench.count(2_000_000 // micros, 20)]
+
+        def rate(kind):
+            return lambda: bench.number([program, kind, *sizes], "tasks_per_s")
+
+        bench.take_turns(result, Contender("flagship", rate("p10")), [
+            Contender("two processes alone", rate("p10-bare"), wanted),
+        ])
+
+    return measured
+
+
+for letter, size, least in (("a", 10_000, ">= 0.97"), ("b", 1_000, ">= 0.93"), ("c", 100, ">= 0.88")):
+    row(f"P10{letter}", f"{size / 1000:g} ms of arithmetic a task, 2 workers", "tasks/s")(arithmetic(size, least))
+
+
+@row("P11", "100,000 no-ops in 1,000 workers", "us of CPU a task")
+def thousand_workers(bench, result):
+    tasks, workers = bench.count(100_000, 500), bench.count(1_000, 12)
+    memory = []
+
+    def cpu(count):
+        _, printed = bench.run([bench.ours("pool_bench"), "p11", "--tasks", tasks, "--workers", count])
+        memory.append(bench.printed(printed, "kb_per_worker"))
+        return bench.printed(printed, "cpu_us_per_task")
+
+    def many():
+        value = cpu(workers)
+        many.memory = memory[-1]
+        return value
+
+    bench.take_turns(result, Contender("1,000 workers", many), [Contender("10 workers", lambda: cpu(10), "<= 2")],
+                     rounds=3)
+    result.bound("the master's memory a worker, of 100 KB", many.memory / 100, "<= 1")
+
+
+@row("P12", "64 MiB there and back", "bytes/s")
+def large_payloads(bench, result):
+    size, calls = bench.count(64 << 20, 1 << 20), bench.count(8, 2)
+    bench.take_turns(result, Contender("flagship", lambda: bench.number(
+        [bench.ours("pool_bench"), "p12", "--bytes", size, "--calls", calls], "bytes_per_s")), [
+            Contender("bare libzmq", lambda: bench.number(
+                [bench.ours("zmq_limit"), "big", size, calls], "bytes_per_s"), ">= 0.8"),
+        ])
+
+
+def serve_one_gif(folder, port):
+    """The server block of an nginx that has the same small picture under every name."""
+    (folder / "a.gif").write_bytes(small_gif(367))
+    return rf"listen 127.0.0.1:{port} backlog=4096;" "\n" rf"location ~ \.gif$ {{ alias {folder}/a.gif; }}"
 
 
 def small_gif(size):

@@ -4,7 +4,8 @@
 //
 //   zmq_limit rate MESSAGES WORKERS WINDOW   prints tasks_per_s=...; WINDOW under way to each
 //   worker zmq_limit ping CALLS WORKERS             prints p50_us=...; one at a time, to each in
-//   turn
+//   turn zmq_limit big BYTES CALLS                prints bytes_per_s=...; there and back, one at a
+//   time
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -41,7 +42,7 @@ void echo(const std::string& tasks, const std::string& results) {
 /// The parent's sockets and its workers, all of which have answered once when it is built.
 class Echoes {
  public:
-  explicit Echoes(std::size_t workers) {
+  explicit Echoes(std::size_t workers, std::size_t bytes = kMessageBytes) : body_(bytes, 'x') {
     for (std::size_t i = 0; i < workers; ++i) {
       children_.start([&] { echo(tasks_of(i), results()); });
     }
@@ -60,6 +61,10 @@ class Echoes {
   }
 
   void send(std::size_t worker) { out_[worker].send(zmq::buffer(body_)); }
+  /// The same without a copy: the body stays as it is until it has come back.
+  void lend(std::size_t worker) {
+    out_[worker].send(zmq::message_t(body_.data(), body_.size(), nullptr), zmq::send_flags::none);
+  }
   void receive() { (void)in_.recv(message_); }
   bool receive_if_there() { return in_.recv(message_, zmq::recv_flags::dontwait).has_value(); }
 
@@ -73,7 +78,7 @@ class Echoes {
   zmq::socket_t in_;
   std::vector<zmq::socket_t> out_;
   zmq::message_t message_;
-  std::string body_ = std::string(kMessageBytes, 'x');
+  std::string body_;
 };
 
 void rate(std::size_t messages, std::size_t workers, std::size_t window) {
@@ -107,6 +112,18 @@ void ping(std::size_t calls, std::size_t workers) {
   std::printf("p50_us=%.2f\n", micros[calls / 2]);
 }
 
+void big(std::size_t bytes, std::size_t calls) {
+  Echoes echoes(1, bytes);
+  const auto begin = Clock::now();
+  for (std::size_t i = 0; i < calls; ++i) {
+    echoes.lend(0);
+    echoes.receive();
+  }
+  const std::chrono::duration<double> seconds = Clock::now() - begin;
+  echoes.end();
+  std::printf("bytes_per_s=%.0f\n", 2.0 * static_cast<double>(bytes * calls) / seconds.count());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -118,9 +135,12 @@ int main(int argc, char** argv) try {
     rate(number(1), number(2), number(3));
   } else if (words.size() == 3 && words[0] == "ping") {
     ping(number(1), number(2));
+  } else if (words.size() == 3 && words[0] == "big") {
+    big(number(1), number(2));
   } else {
-    std::fputs("usage: zmq_limit rate MESSAGES WORKERS WINDOW | zmq_limit ping CALLS WORKERS\n",
-               stderr);
+    std::fputs(
+        "usage: zmq_limit rate MESSAGES WORKERS WINDOW | ping CALLS WORKERS | big BYTES CALLS\n",
+        stderr);
     return 2;
   }
 } catch (const std::exception& error) {

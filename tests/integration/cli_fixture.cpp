@@ -75,6 +75,12 @@ void CliTest::TearDown() {
   }
 }
 
+std::vector<std::string> CliTest::files(const std::string& folder) const {
+  auto names = names_in(here() / folder);
+  std::erase_if(names, [](const std::string& name) { return name.starts_with(".flagship.db"); });
+  return names;
+}
+
 Command CliTest::command(Words arguments) const {
   arguments.insert(arguments.begin(), FLAGSHIP_PROGRAM);
   return {.argv = std::move(arguments),

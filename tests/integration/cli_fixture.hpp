@@ -45,10 +45,8 @@ class CliTest : public ::testing::Test {
   Ended flagship(Words arguments) const { return run(command(std::move(arguments))); }
 
   std::filesystem::path here() const { return folder_.path() / "work"; }
-  /// Names in the output folder, unless another is named.
-  std::vector<std::string> files(const std::string& folder = "downloads") const {
-    return names_in(here() / folder);
-  }
+  /// Names in the output folder, unless another is named; without the run's record.
+  std::vector<std::string> files(const std::string& folder = "downloads") const;
   std::vector<std::string> runtime_folders() const { return names_in(folder_.path() / "run"); }
   void write(const std::string& name, std::string_view bytes) const {
     write_file(here() / name, bytes);

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -12,11 +11,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <sstream>
 #include <thread>
 #include <vector>
 
+#include "tests/integration/fetch_engine_fixture.hpp"
+#include "tests/integration/secure_fetch_fixture.hpp"
 #include "tests/support/fake_resolver.hpp"
 #include "tests/support/scripted_server.hpp"
 #include "tests/support/tls_server.hpp"
@@ -37,9 +36,6 @@ using flagship::testing::ScriptedServer;
 using v1::FetchRequest;
 using v1::FetchResult;
 
-constexpr auto kPatience = 30s;       // what must happen happens within it
-constexpr std::uint32_t kSoon = 300;  // milliseconds: a limit that must pass
-
 std::size_t open_descriptors() {
   std::size_t count = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
@@ -51,90 +47,6 @@ rlim_t lowest_free_descriptor() {
   const int descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   ::close(descriptor);
   return static_cast<rlim_t>(descriptor);
-}
-
-std::string sha256(std::string_view bytes) {
-  std::string sum(32, '\0');
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(sum.data()), nullptr,
-             EVP_sha256(), nullptr);
-  return sum;
-}
-
-std::string content(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-/// A folder of its own, an engine, and at the end a count of what is left.
-class FetchEngine : public ::testing::Test {
- protected:
-  FetchEngine() {
-    char name[] = "/tmp/flagship-fetch-XXXXXX";
-    folder_ = ::mkdtemp(name);
-    engine_ = std::make_unique<Engine>(
-        8, [this](std::uint64_t token, FetchResult&& result) { done(token, std::move(result)); });
-  }
-
-  ~FetchEngine() override {
-    engine_.reset();
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      const auto name = entry.path().filename().string();
-      EXPECT_FALSE(name.starts_with('.')) << "left behind: " << name;
-    }
-    std::filesystem::remove_all(folder_);
-  }
-
-  FetchRequest request(const std::string& url, const std::string& name = "file") const {
-    FetchRequest request;
-    request.set_url(url);
-    if (!name.empty()) request.set_path((folder_ / name).string());
-    auto& limits = *request.mutable_limits();
-    limits.set_timeout_ms(20'000);
-    limits.set_connect_timeout_ms(10'000);
-    limits.set_max_redirects(5);
-    limits.set_max_bytes(100 << 20);
-    limits.set_allow_private(true);
-    return request;
-  }
-
-  FetchResult get(const std::string& url, const std::string& name = "file") {
-    return run(request(url, name));
-  }
-
-  FetchResult run(const FetchRequest& request) {
-    engine_->start(0, request);
-    wait();
-    return results_[0];
-  }
-
-  /// Drives the engine until nothing is in flight.
-  void wait() {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (engine_->in_flight() > 0) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "transfers never end";
-      step();
-    }
-  }
-
-  void step() {
-    pollfd ready{engine_->fd(), POLLIN, 0};
-    ::poll(&ready, 1, 100);
-    engine_->step();
-  }
-
-  virtual void done(std::uint64_t token, FetchResult&& result) {
-    results_[token] = std::move(result);
-  }
-
-  std::filesystem::path folder_;
-  std::map<std::uint64_t, FetchResult> results_;
-  std::unique_ptr<Engine> engine_;
-};
-
-ScriptedServer::Script good() {
-  return each_request(
-      [](Peer& peer, const std::string&) { peer.send(response("200 OK", "good")); });
 }
 
 // ---- what succeeds ------------------------------------------------------------------------------
@@ -576,21 +488,6 @@ TEST_F(FetchEngine, CallsAServerThatSpeaksNoTlsATlsError) {
 }
 
 // ---- https --------------------------------------------------------------------------------------
-
-class SecureFetch : public FetchEngine {
- protected:
-  SecureFetch() {
-    certificate_.save((folder_ / "trusted.pem").string());
-    ::setenv("SSL_CERT_FILE", (folder_ / "trusted.pem").c_str(), 1);
-  }
-  ~SecureFetch() override { ::unsetenv("SSL_CERT_FILE"); }
-
-  static std::string https(const ScriptedServer& server, const std::string& path) {
-    return "https://" + server.endpoint() + path;
-  }
-
-  Certificate certificate_;
-};
 
 TEST_F(SecureFetch, SavesABodyAndUsesTheConnectionAgain) {
   ScriptedServer server(over_tls(certificate_, good()));

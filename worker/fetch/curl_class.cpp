@@ -24,6 +24,8 @@ constexpr Meaning kMeanings[] = {
     {CURLE_URL_MALFORMAT, v1::BAD_INPUT, "not a URL", Add::nothing},
     {CURLE_BAD_FUNCTION_ARGUMENT, v1::BAD_INPUT, "not a URL", Add::nothing},
     {CURLE_COULDNT_RESOLVE_HOST, v1::DNS, "the host's name has no address", Add::nothing},
+    {CURLE_COULDNT_RESOLVE_PROXY, v1::DNS, "the proxy's name has no address", Add::nothing},
+    {CURLE_PROXY, v1::CONNECT, "the proxy does not connect", Add::detail},
     {CURLE_COULDNT_CONNECT, v1::CONNECT, "cannot connect", Add::system_error},
     {CURLE_OPERATION_TIMEDOUT, v1::TIMEOUT, "no connection within the time limit", Add::nothing},
     {CURLE_GOT_NOTHING, v1::RESET, "the server closed the connection without an answer",
@@ -63,6 +65,11 @@ bool breaks_chunks(CURLcode code, std::string_view detail) {
   return code == CURLE_RECV_ERROR && detail.find("chunk") != std::string_view::npos;
 }
 
+// "Received HTTP code 407 from proxy after CONNECT", "CONNECT tunnel failed, response 407"
+bool is_of_proxy(CURLcode code, std::string_view detail) {
+  return code == CURLE_RECV_ERROR && detail.find("CONNECT") != std::string_view::npos;
+}
+
 bool cut_off(long system_error) { return system_error == ECONNRESET || system_error == EPIPE; }
 
 std::string addition(const Meaning& meaning, long system_error, std::string_view detail) {
@@ -77,6 +84,7 @@ std::string addition(const Meaning& meaning, long system_error, std::string_view
 
 Ending ending_of(CURLcode code, long system_error, const char* detail) {
   if (breaks_chunks(code, detail)) return {v1::PROTOCOL, "a malformed chunk in the body"};
+  if (is_of_proxy(code, detail)) code = CURLE_PROXY;
   if (code == CURLE_SSL_CONNECT_ERROR && cut_off(system_error)) code = CURLE_RECV_ERROR;
   const Meaning& meaning = meaning_of(code);
   return {meaning.error_class,

@@ -6,15 +6,19 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <mutex>
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "worker/fetch/deadlines.hpp"
+#include "worker/fetch/text.hpp"
 #include "worker/fetch/transfer.hpp"
 
 namespace flagship::fetch {
@@ -48,6 +52,15 @@ int curl_events(std::uint32_t events) {
          (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 }
 
+bool is_failed_lookup(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
+}
+
+std::string disk_trouble(const std::string& folder) {
+  return "cannot write to " + printable(folder, 200) + ": " +
+         std::generic_category().message(errno);
+}
+
 struct FreeMulti {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
 };
@@ -79,9 +92,11 @@ class Engine::Impl {
   void run_due();
   void collect();
   void end_hop(Transfer& transfer, CURLcode code);
-  void share_failed_lookup(const Transfer& transfer);
+  void share_failed_lookup(const Transfer& transfer, CURLcode code);
   void expire();
   void admit_released();
+  void let_go_on();
+  void end_batches();
   void report();
   void arm();
 
@@ -169,6 +184,7 @@ void Engine::Impl::hop(Transfer& transfer) {
 void Engine::Impl::admit(Transfer& transfer) {
   const bool lookup = !transfer.lookup().empty();
   if (lookup && !shared_.lookups.enter(transfer.lookup(), transfer.index(), shared_.now)) return;
+  transfer.enter_multi();
   transfer.in_multi = curl_multi_add_handle(multi_.get(), transfer.handle()) == CURLM_OK;
   if (transfer.in_multi) return;
   transfer.fail({v1::PROTOCOL, "libcurl cannot begin the transfer"});
@@ -207,6 +223,8 @@ void Engine::Impl::settle() {
     collect();
     expire();
     admit_released();
+    if (!shared_.held_up.empty()) let_go_on();
+    end_batches();
     report();
   } while (busy() && ++round < kRounds);
 }
@@ -229,16 +247,16 @@ void Engine::Impl::collect() {
 }
 
 void Engine::Impl::end_hop(Transfer& transfer, CURLcode code) {
-  if (code == CURLE_COULDNT_RESOLVE_HOST) share_failed_lookup(transfer);
+  if (is_failed_lookup(code)) share_failed_lookup(transfer, code);
   if (transfer.end_hop(code) == Transfer::Next::report) return finish(transfer);
   if (!transfer.lookup().empty()) shared_.lookups.leave(transfer.lookup(), transfer.index());
   hop(transfer);
 }
 
-void Engine::Impl::share_failed_lookup(const Transfer& transfer) {
+void Engine::Impl::share_failed_lookup(const Transfer& transfer, CURLcode code) {
   for (const std::size_t member : shared_.lookups.failed(transfer.lookup(), transfer.index())) {
     Transfer& other = *transfers_[member];
-    other.end_hop(CURLE_COULDNT_RESOLVE_HOST);
+    other.end_hop(code);
     finish(other);
   }
 }
@@ -261,6 +279,31 @@ void Engine::Impl::admit_released() {
   }
 }
 
+void Engine::Impl::let_go_on() {
+  // Those that find the bucket shut again queue up behind.
+  for (auto count = shared_.held_up.size(); count > 0 && shared_.bucket.open(shared_.now);
+       --count) {
+    const std::size_t member = shared_.held_up.front();
+    shared_.held_up.pop_front();
+    transfers_[member]->go_on();
+  }
+}
+
+// What is dear is done once for all that are complete by now: writing the shard, and with
+// --fsync batch, the disk.
+void Engine::Impl::end_batches() {
+  if (shared_.settings->fields().fsync() != v1::FSYNC_BATCH && !shared_.shards) return;
+  std::string trouble;
+  if (shared_.shards && !shared_.shards->flush()) trouble = shared_.shards->error();
+  const auto unsynced = std::find_if(ended_.begin(), ended_.end(),
+                                     [](const Transfer* one) { return one->awaits_sync(); });
+  const std::string folder = unsynced == ended_.end() ? "" : (*unsynced)->folder();
+  if (!folder.empty() && !sync_file_system(folder)) trouble = disk_trouble(folder);
+  for (Transfer* const transfer : ended_)
+    if (transfer->awaits_batch()) transfer->end_batch(trouble);
+  if (!folder.empty()) sync_folder(folder);
+}
+
 void Engine::Impl::report() {
   for (auto count = ended_.size(); count > 0; --count) {
     Transfer& transfer = *ended_.front();
@@ -273,8 +316,8 @@ void Engine::Impl::report() {
 }
 
 void Engine::Impl::arm() {
-  const auto due =
-      ended_.empty() ? std::min(curl_due_, deadlines_.next()) : Clock::time_point::min();
+  auto due = ended_.empty() ? std::min(curl_due_, deadlines_.next()) : Clock::time_point::min();
+  if (!shared_.held_up.empty()) due = std::min(due, shared_.bucket.opens_at());
   if (due != Clock::time_point::max()) shared_.poller.wake_at(due);
 }
 

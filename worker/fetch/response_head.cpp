@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kMaxPhrase = 80;
 constexpr std::size_t kMaxType = 127;
+constexpr std::size_t kMaxValue = 1024;
 
 bool ends_head(std::string_view line) { return line == "\r\n" || line == "\n"; }
 
@@ -28,6 +29,8 @@ void ResponseHead::forget_message() {
   encoded_ = framing_field_before_ = false;
   content_length_.reset();
   phrase_.clear(), media_type_.clear(), location_.clear(), retry_after_.clear(), fault_.clear();
+  etag_.clear(), last_modified_.clear(), date_.clear(), content_range_.clear();
+  content_encoding_.clear();
 }
 
 void ResponseHead::add(std::string_view line) {
@@ -82,7 +85,25 @@ void ResponseHead::field(std::string_view line) {
     location_ = value;
   } else if (same_word(name, "retry-after")) {
     retry_after_ = value;
+  } else {
+    other_field(name, value);
   }
+}
+
+void ResponseHead::other_field(std::string_view name, std::string_view value) {
+  std::string* const kept = same_word(name, "etag")               ? &etag_
+                            : same_word(name, "last-modified")    ? &last_modified_
+                            : same_word(name, "date")             ? &date_
+                            : same_word(name, "content-range")    ? &content_range_
+                            : same_word(name, "content-encoding") ? &content_encoding_
+                                                                  : nullptr;
+  if (kept == nullptr || value.size() > kMaxValue || !is_plain(value)) return;
+  if (kept != &content_encoding_) {
+    *kept = value;
+    return;
+  }
+  if (!content_encoding_.empty()) content_encoding_ += ',';
+  content_encoding_ += lower(value);
 }
 
 void ResponseHead::length(std::string_view value) {

@@ -36,12 +36,20 @@ class ResponseHead {
   const std::string& media_type() const { return media_type_; }
   const std::string& location() const { return location_; }
   const std::string& retry_after() const { return retry_after_; }
+  /// Of these, what no server should send is as if it had not come.
+  const std::string& etag() const { return etag_; }
+  const std::string& last_modified() const { return last_modified_; }
+  const std::string& date() const { return date_; }
+  const std::string& content_range() const { return content_range_; }
+  /// Lower case; several are separated by commas.
+  const std::string& content_encoding() const { return content_encoding_; }
 
  private:
   enum class Part { status_line, fields, body };
 
   void status_line(std::string_view line);
   void field(std::string_view line);
+  void other_field(std::string_view name, std::string_view value);
   void length(std::string_view value);
   void end_of_fields();
   void forget_message();
@@ -53,6 +61,7 @@ class ResponseHead {
   bool framing_field_before_ = false;
   std::optional<std::uint64_t> content_length_;
   std::string phrase_, media_type_, location_, retry_after_, fault_;
+  std::string etag_, last_modified_, date_, content_range_, content_encoding_;
 };
 
 }  // namespace flagship::fetch

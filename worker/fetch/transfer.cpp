@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 #include <system_error>
 #include <utility>
 
 #include "worker/fetch/curl_class.hpp"
+#include "worker/fetch/literal_address.hpp"
 #include "worker/fetch/redirect_target.hpp"
 #include "worker/fetch/retry_after.hpp"
 #include "worker/fetch/text.hpp"
@@ -25,13 +25,9 @@ constexpr long kNoConnectTimeout = 24L * 60 * 60 * 1000;
 // What is read of a body that nobody wants, so that its connection can be used again.
 constexpr std::uint64_t kUnwantedAtMost = 64 * 1024;
 
-constexpr const char* kCutHead = "the connection ended within the headers";
+constexpr std::size_t kSha256Bytes = 32;
 
-// HTTP/2 of libcurl before 8.0 reports bodies as complete that are not.
-bool http1_only() {
-  static const bool old = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
-  return old;
-}
+constexpr const char* kCutHead = "the connection ended within the headers";
 
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
@@ -40,10 +36,6 @@ void set(CURL* easy, CURLoption option, Value value) {
 
 Clock::time_point after(Clock::time_point start, std::uint32_t limit_ms) {
   return limit_ms == 0 ? kNever : start + milliseconds(limit_ms);
-}
-
-std::string byte_words(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
 }
 
 bool is_redirect(unsigned status) {
@@ -66,10 +58,36 @@ Ending status_ending(const ResponseHead& head) {
   return {v1::HTTP_STATUS, reason};
 }
 
+// It may go better, and on from there, the next time.
+bool is_cut(v1::FetchClass error_class) {
+  return error_class == v1::RESET || error_class == v1::TRUNCATED || error_class == v1::TIMEOUT ||
+         error_class == v1::STALLED;
+}
+
+Ending refused_address(const Endpoint& address) {
+  return {v1::REFUSED_ADDRESS, address_text(address) + " is " +
+                                   std::string(special_purpose(address)) +
+                                   ", which is not allowed"};
+}
+
+// What goes into a request as it is.
+std::optional<Ending> refuse_conditions(const v1::FetchRequest& request) {
+  if (!is_plain(request.if_none_match()) || !is_plain(request.if_modified_since()))
+    return Ending{v1::BAD_INPUT, "a condition that no server can have sent"};
+  if (!request.expected_sha256().empty() && request.expected_sha256().size() != kSha256Bytes)
+    return Ending{v1::BAD_INPUT, "the checksum to compare with is no SHA-256"};
+  return std::nullopt;
+}
+
+std::uint64_t micros_between(Clock::time_point from, Clock::time_point to) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
+}
+
 }  // namespace
 
 Transfer::Transfer(Shared& shared, std::size_t index)
-    : shared_(shared), index_(index), sink_(shared.budget) {
+    : shared_(shared), index_(index), body_(shared.budget), settings_(shared.settings) {
   set_up();
 }
 
@@ -85,13 +103,9 @@ void Transfer::set_up() {
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // giving up on a look-up does not wait for its thread
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  set(easy, CURLOPT_PROXY, "");  // one from the environment would defeat the address policy
   set(easy, CURLOPT_USERAGENT, "flagship/0.1.0");
   set(easy, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, kNoConnectTimeout);
-  const auto version = http1_only() ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
-  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(version));
-  if (const char* bundle = std::getenv("SSL_CERT_FILE")) set(easy, CURLOPT_CAINFO, bundle);
   set(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
   set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -102,8 +116,45 @@ void Transfer::set_up() {
   set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close);
   set(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&shared_));
+  settings_->apply(easy);
+  if (settings_->fields().cookies()) keep_cookies();
   connect_timeout_ = 0;
-  fresh_ = false;
+  fresh_ = away_ = false;
+}
+
+// One jar for the engine; it is used in one thread, so it needs no locks.
+void Transfer::keep_cookies() {
+  const bool first = !shared_.cookies;
+  if (first) {
+    shared_.cookies.reset(curl_share_init());
+    if (!shared_.cookies) throw std::bad_alloc();
+    curl_share_setopt(shared_.cookies.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+  }
+  set(handle(), CURLOPT_SHARE, shared_.cookies.get());
+  set(handle(), CURLOPT_COOKIEFILE, first ? settings_->fields().cookie_file().c_str() : "");
+}
+
+// False: they cannot be read.
+bool Transfer::use(const std::string& settings) {
+  if (settings == settings_->source()) return true;
+  if (settings != shared_.settings->source()) {
+    auto read = Settings::read(settings);
+    if (!read) return false;
+    use_newly(std::move(read));
+  }
+  settings_ = shared_.settings;
+  set_up();
+  return true;
+}
+
+void Transfer::use_newly(std::shared_ptr<const Settings> settings) {
+  const v1::FetchSettings& fields = settings->fields();
+  shared_.settings = std::move(settings);
+  shared_.bucket.set_rate(fields.bytes_per_second(), shared_.now);
+  shared_.shards.reset();
+  if (fields.shards_folder().empty()) return;
+  shared_.shards =
+      std::make_unique<Shards>(fields.shards_folder(), fields.shard_bytes(), fields.fsync());
 }
 
 // ---- a transfer and its hops --------------------------------------------------------------------
@@ -112,16 +163,20 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   token_ = token;
   url_ = request.url();
   limits_ = request.limits();
+  if_none_match_ = request.if_none_match();
+  if_modified_since_ = request.if_modified_since();
   policy_ = AddressPolicy(limits_.allow_private(), limits_.trusted_endpoint());
   began_ = Clock::now();
   due_ = after(began_, limits_.timeout_ms());
   redirects_ = 0;
-  retried_ = ended_ = had_credentials_ = false;
+  retried_ = ended_ = had_credentials_ = in_shard_ = false;
   lookup_.clear();
   result_.Clear();
-  digest_.begin();
-  sink_.begin(request.path());
-  if (auto refused = refuse_url(url_)) end(std::move(refused));
+  if (!use(limits_.settings())) return end(Ending{v1::BAD_INPUT, "settings that cannot be read"});
+  body_.begin(request, *settings_, shared_.shards.get());
+  home_ = settings_->keeps_secrets() ? url_ : "";
+  if (auto refused = refuse_url(url_)) return end(std::move(refused));
+  if (auto refused = refuse_conditions(request)) end(std::move(refused));
 }
 
 void Transfer::begin_hop() {
@@ -129,18 +184,28 @@ void Transfer::begin_hop() {
   opened_.clear();
   refused_.reset();
   stopped_.reset();
-  requested_ = stale_ = false;
+  requested_ = stale_ = resumes_ = misfit_ = held_up_ = false;
   received_ = 0;
   detail_[0] = '\0';
   connect_due_ = after(Clock::now(), limits_.connect_timeout_ms());
   set_connect_timeout(limits_.connect_timeout_ms());
   set_fresh(retried_);
+  set_away(!home_.empty() && !same_origin(home_, url_));
+  set_headers();
   had_credentials_ = had_credentials_ || has_credentials(url_);
-  const std::string authority = authority_of(url_);
-  lookup_ = needs_no_lookup(authority) ? "" : scheme_of(url_) + "://" + authority;
+  const std::string& whom = settings_->proxied() ? settings_->fields().proxy() : url_;
+  const std::string authority = authority_of(whom);
+  lookup_ = needs_no_lookup(authority) ? "" : scheme_of(whom) + "://" + authority;
   if (curl_easy_setopt(handle(), CURLOPT_URL, url_.c_str()) != CURLE_OK) {
-    fail({v1::BAD_INPUT, "not a URL: too long"});
+    return fail({v1::BAD_INPUT, "not a URL: too long"});
   }
+  if (settings_->proxied()) refuse_literal_address();
+}
+
+// What a name leads to is the proxy's affair; an address is seen here all the same.
+void Transfer::refuse_literal_address() {
+  const auto address = literal_address(url_);
+  if (address && !policy_.allows(*address)) fail(refused_address(*address));
 }
 
 Transfer::Next Transfer::end_hop(CURLcode code) {
@@ -148,9 +213,20 @@ Transfer::Next Transfer::end_hop(CURLcode code) {
     retried_ = true;
     return Next::hop;
   }
+  if (partial_is_useless()) {
+    body_.drop_partial();
+    return Next::hop;
+  }
   if (head_.complete() && is_redirect(head_.status()) && !stopped_) return follow();
   judge(code);
   return Next::report;
+}
+
+// The server has another file meanwhile, or sends another part of it than it was asked for: all of
+// it is asked for next.
+bool Transfer::partial_is_useless() const {
+  if (!body_.partial() || !head_.complete()) return false;
+  return misfit_ || head_.status() == 412 || head_.status() == 416;
 }
 
 // The server closed, or filled, an idle connection: that says nothing about this request.
@@ -169,6 +245,8 @@ Transfer::Next Transfer::follow() {
     end(std::move(refused));
     return Next::report;
   }
+  // A handle that read one host's name and password serves no other.
+  if (!settings_->fields().netrc_file().empty() && !same_origin(url_, *target)) set_up();
   url_ = std::move(*target);
   ++redirects_;
   retried_ = false;
@@ -182,13 +260,19 @@ void Transfer::judge(CURLcode code) {
   save();
 }
 
+// A 304 that was asked for.
+std::optional<Ending> Transfer::unmodified() {
+  const bool asked = !if_none_match_.empty() || !if_modified_since_.empty();
+  if (!asked || !head_.complete() || head_.status() != 304) return std::nullopt;
+  return Ending{v1::NONE, "not changed"};
+}
+
 std::optional<Ending> Transfer::verdict(CURLcode code) {
+  if (auto ending = unmodified()) return ending;
   if (answered()) return status_ending(head_);
   if (stopped_) return std::move(stopped_);
   if (refused_ && opened_.empty()) {
-    return Ending{v1::REFUSED_ADDRESS, address_text(*refused_) + " is " +
-                                           std::string(special_purpose(*refused_)) +
-                                           ", which is not allowed"};
+    return refused_address(*refused_);
   }
   if (!head_.fault().empty()) return Ending{v1::PROTOCOL, head_.fault()};
   if (code != CURLE_OK) return failure(code);
@@ -228,20 +312,50 @@ std::optional<Ending> Transfer::verdict_on_body() const {
 }
 
 void Transfer::save() {
-  if (!sink_.commit()) return end(Ending{v1::DISK, sink_.error()});
-  result_.set_bytes(sink_.bytes());
-  result_.set_sha256(digest_.finish());
+  if (auto ending = body_.check()) return end(std::move(ending));
+  describe();
+  result_.set_bytes(body_.bytes());
+  result_.set_sha256(body_.sha256());
+  result_.set_etag(head_.etag());
+  result_.set_last_modified(head_.last_modified());
+  if (auto ending = body_.save(result_)) {
+    forget_body();
+    return end(std::move(ending));
+  }
+  in_shard_ = !result_.shard().empty();
   end(std::nullopt);
+}
+
+void Transfer::forget_body() {
+  result_.clear_bytes();
+  result_.clear_sha256();
+  result_.clear_etag();
+  result_.clear_last_modified();
+  result_.clear_shard();
+}
+
+void Transfer::end_batch(const std::string& trouble) {
+  in_shard_ = false;
+  std::optional<Ending> ending;
+  if (!trouble.empty()) ending = Ending{v1::DISK, trouble};
+  if (!ending && body_.unpublished()) ending = body_.publish();
+  if (!ending) return;
+  forget_body();
+  end(std::move(ending));
 }
 
 void Transfer::fail(Ending ending) { end(std::move(ending)); }
 
 void Transfer::end(std::optional<Ending> ending) {
   ended_ = true;
-  sink_.discard();
+  if (ending && !(is_cut(ending->error_class) && body_.keep())) body_.discard();
   const bool missing = ending && (head_.status() == 404 || head_.status() == 410) &&
                        ending->error_class == v1::HTTP_STATUS;
-  result_.set_outcome(!ending ? v1::FETCH_OK : missing ? v1::FETCH_NOT_FOUND : v1::FETCH_ERROR);
+  const bool skipped = ending && ending->error_class == v1::NONE;
+  result_.set_outcome(!ending   ? v1::FETCH_OK
+                      : missing ? v1::FETCH_NOT_FOUND
+                      : skipped ? v1::FETCH_SKIPPED
+                                : v1::FETCH_ERROR);
   if (missing) {
     result_.set_reason("HTTP " + named_status(head_));
   } else if (ending) {
@@ -250,12 +364,16 @@ void Transfer::end(std::optional<Ending> ending) {
   }
 }
 
-v1::FetchResult Transfer::result() {
-  result_.set_micros(static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began_).count()));
+void Transfer::describe() {
   result_.set_status(head_.status());
   result_.set_type(head_.media_type());
   if (redirects_ > 0) result_.set_final_url(shown_url(url_));
+}
+
+v1::FetchResult Transfer::result() {
+  result_.set_micros(micros_between(began_, Clock::now()));
+  note_timings();
+  describe();
   if (!head_.retry_after().empty()) {
     const auto wait = parse_retry_after(head_.retry_after(), std::chrono::system_clock::now());
     if (wait) result_.set_retry_after_ms(static_cast<std::uint64_t>(wait->count()));
@@ -263,6 +381,24 @@ v1::FetchResult Transfer::result() {
   if (had_credentials_) set_up();  // a handle that knew a password serves nobody else
   head_.clear();
   return std::move(result_);
+}
+
+// libcurl counts from where it got the hop. What a connection that is used again has behind it is
+// not of this attempt.
+void Transfer::note_timings() {
+  if (!requested_) return;
+  const auto before = micros_between(began_, std::max(began_, entered_));
+  const auto at = [&](CURLINFO what) {
+    curl_off_t micros = 0;
+    curl_easy_getinfo(handle(), what, &micros);
+    return micros > 0 ? before + static_cast<std::uint64_t>(micros) : 0;
+  };
+  auto& timings = *result_.mutable_timings();
+  if (head_.begun()) timings.set_first_byte(at(CURLINFO_STARTTRANSFER_TIME_T));
+  if (opened_.empty()) return;
+  timings.set_looked_up(at(CURLINFO_NAMELOOKUP_TIME_T));
+  timings.set_connected(at(CURLINFO_CONNECT_TIME_T));
+  timings.set_secured(at(CURLINFO_APPCONNECT_TIME_T));
 }
 
 // ---- time limits --------------------------------------------------------------------------------
@@ -281,6 +417,9 @@ std::optional<Ending> Transfer::verdict_on_time() const {
   if (!requested_ && shared_.now >= connect_due_) {
     return Ending{v1::TIMEOUT, "no connection within " + span_words(limits_.connect_timeout_ms())};
   }
+  if (shared_.now >= first_byte_due()) {
+    return Ending{v1::TIMEOUT, "no answer within " + span_words(limits_.first_byte_timeout_ms())};
+  }
   if (requested_ && shared_.now >= stall_at()) {
     return Ending{v1::STALLED, "fewer than " + byte_words(limits_.stall_bytes()) + " in " +
                                    span_words(limits_.stall_ms())};
@@ -289,12 +428,21 @@ std::optional<Ending> Transfer::verdict_on_time() const {
 }
 
 Clock::time_point Transfer::stall_at() const {
-  if (limits_.stall_bytes() == 0) return kNever;
+  if (limits_.stall_bytes() == 0 || held_up_) return kNever;
   return after(requested_ ? progress_from_ : shared_.now, limits_.stall_ms());
 }
 
+Clock::time_point Transfer::first_byte_due() const {
+  if (requested_)
+    return head_.begun() ? kNever : after(requested_at_, limits_.first_byte_timeout_ms());
+  return kNever;
+}
+
+// What is not requested yet has its connection to wait for first; then it is asked again.
 Clock::time_point Transfer::next_deadline() const {
-  return std::min({due_, requested_ ? kNever : connect_due_, stall_at()});
+  const auto first_byte =
+      requested_ ? first_byte_due() : after(shared_.now, limits_.first_byte_timeout_ms());
+  return std::min({due_, requested_ ? kNever : connect_due_, first_byte, stall_at()});
 }
 
 // ---- what libcurl calls -------------------------------------------------------------------------
@@ -306,6 +454,7 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
 
 std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, void* self) {
   const std::string_view bytes(data, size * count);
+  if (static_cast<Transfer*>(self)->waits_for_bucket()) return CURL_WRITEFUNC_PAUSE;
   return static_cast<Transfer*>(self)->take_body(bytes) ? bytes.size() : CURL_WRITEFUNC_ERROR;
 }
 
@@ -337,25 +486,38 @@ bool Transfer::take_header(std::string_view line) {
 
 bool Transfer::take_head() {
   if (!head_.fault().empty()) return stop(v1::PROTOCOL, head_.fault());
-  if (!reads_file() || head_.encoded() || !head_.content_length()) return true;
-  const std::uint64_t length = *head_.content_length();
-  if (limits_.max_bytes() != 0 && length > limits_.max_bytes()) {
-    return stop(v1::TOO_LARGE,
-                byte_words(length) + ", more than " + std::to_string(limits_.max_bytes()));
-  }
-  sink_.expect(length);
-  return true;
+  if (head_.status() == 206 && body_.partial()) return take_rest();
+  return !reads_file() || stop(body_.open(head_));
+}
+
+bool Transfer::take_rest() {
+  misfit_ = !body_.continues(head_);
+  if (misfit_) return stop(v1::PROTOCOL, "not the part that was asked for");
+  resumes_ = true;
+  result_.set_resumed_from(body_.partial()->size);
+  return stop(body_.go_on(head_));
 }
 
 bool Transfer::take_body(std::string_view bytes) {
   received_ += bytes.size();
+  if (shared_.bucket.limited()) shared_.bucket.spend(bytes.size());
   note_progress(bytes.size());
   if (!reads_file()) return received_ <= kUnwantedAtMost;
-  if (limits_.max_bytes() != 0 && received_ > limits_.max_bytes()) {
-    return stop(v1::TOO_LARGE, "more than " + byte_words(limits_.max_bytes()));
-  }
-  digest_.add(bytes);
-  return sink_.add(bytes) || stop(v1::DISK, sink_.error());
+  return stop(body_.add(bytes));
+}
+
+// libcurl keeps the piece and asks again when it is told to go on.
+bool Transfer::waits_for_bucket() {
+  if (!shared_.bucket.limited() || shared_.bucket.open(shared_.now)) return false;
+  held_up_ = true;
+  shared_.held_up.push_back(index_);
+  return true;
+}
+
+void Transfer::go_on() {
+  if (!std::exchange(held_up_, false) || ended_ || !in_multi) return;
+  progress_from_ = shared_.now;  // the wait was not the server's
+  curl_easy_pause(handle(), CURLPAUSE_CONT);
 }
 
 void Transfer::note_progress(std::size_t bytes) {
@@ -370,23 +532,31 @@ bool Transfer::stop(v1::FetchClass error_class, std::string reason) {
   return false;
 }
 
+bool Transfer::stop(std::optional<Ending> ending) {
+  return !ending || stop(ending->error_class, std::move(ending->reason));
+}
+
 // A connection in libcurl's cache may have been opened under another policy, and may hold bytes
 // that the server sent after its last answer: libcurl would take them for the next one.
+bool Transfer::allowed(const Endpoint& peer) const {
+  return settings_->proxied() || policy_.allows(peer);  // the proxy is one that the user named
+}
+
 bool Transfer::may_reuse(std::string_view peer, int peer_port, int own_port) {
   requested_ = true;
   progress_ = 0;
-  progress_from_ = shared_.now;
+  progress_from_ = requested_at_ = shared_.now;
   if (!opened_.empty()) {
     shared_.connections.connected(opened_, own_port);
     return true;
   }
   if (!lookup_.empty()) shared_.lookups.leave(lookup_, index_);
   const int socket = shared_.connections.find(own_port, peer, peer_port);
-  if (socket >= 0 && !policy_.allows(shared_.connections.peer(socket))) {
+  if (socket >= 0 && !allowed(shared_.connections.peer(socket))) {
     refused_ = shared_.connections.peer(socket);
     return false;
   }
-  stale_ = socket < 0 || (http1_only() && holds_unread(socket));
+  stale_ = socket < 0 || (!settings_->http2() && holds_unread(socket));
   return !stale_;
 }
 
@@ -394,7 +564,7 @@ curl_socket_t Transfer::open(const curl_sockaddr& address) {
   if (!lookup_.empty()) shared_.lookups.found(lookup_, index_, shared_.now);
   const auto endpoint = endpoint_of(address.addr);
   if (!endpoint) return CURL_SOCKET_BAD;
-  if (!policy_.allows(*endpoint)) {
+  if (!allowed(*endpoint)) {
     refused_ = endpoint;
     return CURL_SOCKET_BAD;
   }
@@ -414,6 +584,24 @@ void Transfer::set_connect_timeout(std::uint32_t limit) {
   if (std::exchange(connect_timeout_, limit) == limit) return;
   set(handle(), CURLOPT_CONNECTTIMEOUT_MS,
       limit == 0 ? kNoConnectTimeout : static_cast<long>(limit));
+}
+
+void Transfer::set_away(bool away) {
+  if (std::exchange(away_, away) == away) return;
+  settings_->show_certificate(handle(), away);
+}
+
+void Transfer::set_headers() {
+  const bool had = !headers_.empty();
+  headers_.clear();
+  settings_->add_headers(headers_, away_);
+  if (!if_none_match_.empty()) headers_.add("If-None-Match: " + if_none_match_);
+  if (!if_modified_since_.empty()) headers_.add("If-Modified-Since: " + if_modified_since_);
+  if (const auto& partial = body_.partial()) {
+    headers_.add("Range: bytes=" + std::to_string(partial->size) + "-");
+    headers_.add("If-Range: " + partial->validator);
+  }
+  if (had || !headers_.empty()) set(handle(), CURLOPT_HTTPHEADER, headers_.list());
 }
 
 void Transfer::set_fresh(bool fresh) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,17 +16,23 @@
 
 #include "flagship/v1/fetch.pb.h"
 #include "worker/fetch/address_policy.hpp"
+#include "worker/fetch/body.hpp"
+#include "worker/fetch/bucket.hpp"
 #include "worker/fetch/connections.hpp"
 #include "worker/fetch/deadlines.hpp"
-#include "worker/fetch/digest.hpp"
 #include "worker/fetch/ending.hpp"
-#include "worker/fetch/file_sink.hpp"
 #include "worker/fetch/lookup_gate.hpp"
 #include "worker/fetch/poller.hpp"
+#include "worker/fetch/request_headers.hpp"
 #include "worker/fetch/response_head.hpp"
+#include "worker/fetch/settings.hpp"
 #include "worker/fetch/url.hpp"
 
 namespace flagship::fetch {
+
+struct FreeShare {
+  void operator()(CURLSH* share) const { curl_share_cleanup(share); }
+};
 
 /// What the transfers of one engine share.
 struct Shared {
@@ -33,6 +40,11 @@ struct Shared {
   Connections connections;
   LookupGate lookups;
   BufferBudget budget;
+  std::unique_ptr<CURLSH, FreeShare> cookies;                     // nullptr: nobody keeps any
+  std::shared_ptr<const Settings> settings = Settings::read({});  // the last that were read
+  std::unique_ptr<Shards> shards;                                 // of these settings
+  Bucket bucket;
+  std::deque<std::size_t> held_up;       // transfers that wait for the bucket, in their order
   Clock::time_point now = Clock::now();  // as of the current step
 };
 
@@ -52,8 +64,19 @@ class Transfer {
   void begin(std::uint64_t token, const v1::FetchRequest& request);
   /// Makes the handle ready for the next hop.
   void begin_hop();
+  /// It goes into the engine's multi now.
+  void enter_multi() { entered_ = shared_.now; }
   /// libcurl is done with the hop.
   Next end_hop(CURLcode code);
+  /// The bucket is open again.
+  void go_on();
+  /// Whether it is complete but for what is done for many at once: the sync before its final name,
+  /// or the writing of the shard.
+  bool awaits_batch() const { return awaits_sync() || in_shard_; }
+  bool awaits_sync() const { return body_.unpublished(); }
+  std::string folder() const { return body_.folder(); }
+  /// That has been done, or could not be, which `trouble` says.
+  void end_batch(const std::string& trouble);
   /// Whether a time limit has passed at `shared.now`; then `result()` is about that.
   bool overdue();
   /// When to ask `overdue()` again.
@@ -85,18 +108,28 @@ class Transfer {
   static int on_close(void* shared, curl_socket_t socket);
 
   void set_up();
+  void keep_cookies();
+  bool use(const std::string& settings);
+  void use_newly(std::shared_ptr<const Settings> settings);
+  void set_away(bool away);
   bool take_header(std::string_view line);
   bool take_head();
   bool take_body(std::string_view bytes);
+  bool waits_for_bucket();
   void note_progress(std::size_t bytes);
+  void refuse_literal_address();
+  bool allowed(const Endpoint& peer) const;
   bool may_reuse(std::string_view peer, int peer_port, int own_port);
   curl_socket_t open(const curl_sockaddr& address);
 
   bool reads_file() const {
-    return head_.complete() && head_.status() >= 200 && head_.status() <= 203;
+    return head_.complete() && ((head_.status() >= 200 && head_.status() <= 203) || resumes_);
   }
+  bool take_rest();
+  bool partial_is_useless() const;
   bool answered() const;
   bool stop(v1::FetchClass error_class, std::string reason);
+  bool stop(std::optional<Ending> ending);
   bool wants_fresh_connection(CURLcode code) const;
   Next follow();
   void judge(CURLcode code);
@@ -105,22 +138,31 @@ class Transfer {
   Ending failure(CURLcode code) const;
   std::optional<Ending> verdict_on_time() const;
   Clock::time_point stall_at() const;
+  Clock::time_point first_byte_due() const;
+  std::optional<Ending> unmodified();
   void save();
+  void describe();
+  void forget_body();
+  void note_timings();
   void end(std::optional<Ending> ending);
   void set_connect_timeout(std::uint32_t milliseconds);
   void set_fresh(bool fresh);
+  void set_headers();
 
   Shared& shared_;
   const std::size_t index_;
   std::unique_ptr<CURL, Cleanup> easy_;
   std::array<char, CURL_ERROR_SIZE> detail_{};
-  FileSink sink_;
-  Digest digest_;
+  RequestHeaders headers_;
+  Body body_;
 
   // the request
   std::uint64_t token_ = 0;
   std::string url_;
   v1::FetchLimits limits_;
+  std::string if_none_match_, if_modified_since_;
+  std::shared_ptr<const Settings> settings_;
+  std::string home_;  // its first URL, when something is for that origin alone
   AddressPolicy policy_;
   Clock::time_point began_{}, due_{};
   unsigned redirects_ = 0;
@@ -134,8 +176,11 @@ class Transfer {
   std::optional<Endpoint> refused_;
   std::optional<Ending> stopped_;
   bool requested_ = false;
+  bool resumes_ = false;  // a 206 goes on where the partial ends
+  bool misfit_ = false;   // a 206 does not
+  bool held_up_ = false;
   bool stale_ = false;
-  Clock::time_point connect_due_{};
+  Clock::time_point entered_{}, connect_due_{}, requested_at_{};
   std::uint64_t received_ = 0;  // of the body
   std::uint64_t progress_ = 0;  // bytes since progress_from_
   Clock::time_point progress_from_{};
@@ -143,8 +188,10 @@ class Transfer {
   // the handle's settings that outlive a transfer
   std::uint32_t connect_timeout_ = 0;
   bool fresh_ = false;
+  bool away_ = false;  // from the origin that it was meant for
 
   bool ended_ = false;
+  bool in_shard_ = false;
   v1::FetchResult result_;
 };
 

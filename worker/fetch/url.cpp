@@ -42,6 +42,16 @@ Span userinfo(std::string_view url) {
   return {authority.begin, at + 1};
 }
 
+// "host:443" of "host" or "host:".
+std::string with_port(std::string_view scheme, std::string authority) {
+  if (authority.ends_with(':')) authority.pop_back();
+  const auto colon = authority.rfind(':');
+  const bool has_port =
+      colon != std::string::npos && authority.find(']', colon) == std::string::npos;
+  if (!has_port) authority += scheme == "https" ? ":443" : ":80";
+  return authority;
+}
+
 bool followable(std::string_view scheme) { return scheme == "http" || scheme == "https"; }
 
 Ending refused_scheme(std::string_view scheme) {
@@ -60,6 +70,12 @@ std::string authority_of(std::string_view url) {
   const auto end = whole_authority(url).end;
   const auto begin = userinfo(url).end;
   return lower(url.substr(begin, end - begin));
+}
+
+bool same_origin(std::string_view a, std::string_view b) {
+  const std::string scheme = scheme_of(a);
+  return scheme == scheme_of(b) &&
+         with_port(scheme, authority_of(a)) == with_port(scheme, authority_of(b));
 }
 
 bool needs_no_lookup(std::string_view authority) {

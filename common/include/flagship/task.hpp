@@ -156,10 +156,7 @@ void invoke(Reader& in, Writer& out) {
 
 /// The function's name as written, for printing only: it may be the same for two different
 /// functions.
-template <auto F>
-std::string_view display_name() {
-  std::string_view text =
-      __PRETTY_FUNCTION__;  // "... [with auto F = square; ...]" or "... [F = &square]"
+constexpr std::string_view display_name_in(std::string_view text) {
   const std::size_t from = text.find("F = ");
   if (from == std::string_view::npos) return "task";
   text.remove_prefix(from + 4);
@@ -167,6 +164,18 @@ std::string_view display_name() {
   if (text.starts_with('&')) text.remove_prefix(1);
   if (text.find("lambda") != std::string_view::npos) return "lambda";
   return text;
+}
+
+// "... [with auto F = square; ...]" or "... [F = &square]"
+template <auto F>
+constexpr std::string_view signature_with() {
+  return __PRETTY_FUNCTION__;
+}
+
+template <auto F>
+std::string_view display_name() {
+  constexpr std::string_view name = display_name_in(signature_with<F>());
+  return name;
 }
 
 template <auto F>

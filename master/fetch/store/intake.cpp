@@ -22,12 +22,12 @@ Intake::Intake(Source& source, IntakeOptions options, Told told)
     : source_(source),
       options_(std::move(options)),
       told_(std::move(told)),
-      names_(options_.name, options_.existing == Existing::rename
-                                ? [this](const std::string& name) { return is_there(path_of(name)); }
-                                : std::function<bool(const std::string&)>()) {
+      names_(options_.name,
+             in_files() && options_.existing == Existing::rename
+                 ? [this](const std::string& name) { return is_there(path_of(name)); }
+                 : std::function<bool(const std::string&)>()) {
   if (options_.resume) recorded_.emplace(options_.folder);
-  if (options_.keeps_files && options_.existing == Existing::replace)
-    known_.emplace(options_.folder);
+  if (in_files() && options_.existing == Existing::replace) known_.emplace(options_.folder);
 }
 
 Next Intake::next() {
@@ -67,9 +67,7 @@ void Intake::take_page() {
 }
 
 /// Without it, what this run left behind when it was killed would look like what was there before.
-bool Intake::reserves() const {
-  return options_.keeps_files && options_.existing != Existing::replace;
-}
+bool Intake::reserves() const { return in_files() && options_.existing != Existing::replace; }
 
 /// False: nothing is left to do for it.
 bool Intake::take(Item& item) {
@@ -78,7 +76,8 @@ bool Intake::take(Item& item) {
     count(*before);
     return false;
   }
-  if (item.trouble.empty() && options_.keeps_files) give_path(item, before ? before->path : "");
+  if (item.trouble.empty() && options_.bodies != Bodies::nowhere)
+    give_path(item, before ? before->path : "");
   return true;
 }
 
@@ -86,8 +85,8 @@ std::optional<RecordedItem> Intake::recorded(const Item& item) {
   if (!recorded_) return std::nullopt;
   auto before = recorded_->at(item.place);
   if (!before) return std::nullopt;
-  const bool same = before->key == item.key &&
-                    (options_.by_key || before->url == shown_url(item.url));
+  const bool same =
+      before->key == item.key && (options_.by_key || before->url == shown_url(item.url));
   if (!same) ++changed_;
   // A name is no longer free when another item, new in the list, got it.
   if (!same || (!before->path.empty() && !names_.take(before->path))) return std::nullopt;
@@ -98,10 +97,10 @@ bool Intake::is_done(const RecordedItem& recorded) const {
   if (recorded.outcome.empty() || recorded.unfinished) return false;
   if (recorded.outcome == "not_found" || recorded.outcome == "error")
     return !options_.retry_failed.wants(recorded);
-  if (!options_.keeps_files) return true;
+  if (!in_files()) return true;
   const auto state = state_of(path_of(recorded.path));
-  return state && (recorded.outcome != "ok" ||
-                   state->bytes == static_cast<std::int64_t>(recorded.bytes));
+  return state &&
+         (recorded.outcome != "ok" || state->bytes == static_cast<std::int64_t>(recorded.bytes));
 }
 
 void Intake::count(const RecordedItem& recorded) {
@@ -114,7 +113,9 @@ void Intake::count(const RecordedItem& recorded) {
 
 void Intake::give_path(Item& item, const std::string& given_before) {
   const bool ours = !given_before.empty();
-  item.path = path_of(ours ? given_before : names_.name_for(item.key, item.url));
+  const std::string name = ours ? given_before : names_.name_for(item.key, item.url);
+  item.path = in_files() ? path_of(name) : name;
+  if (!in_files()) return;
   if (known_) known_->add_conditions(item);
   if (!ours) heed_what_is_there(item);
 }

@@ -22,6 +22,9 @@ namespace flagship::fetch {
 /// What to do with a file that was there before the run.
 enum class Existing { replace, skip, fail, rename };
 
+/// Where bodies go: only files of their own can be there before, and be looked at.
+enum class Bodies { in_files, in_shards, nowhere };
+
 /// Which of the failed items are tried again.
 struct RetryFailed {
   bool any = false;               // all errors
@@ -34,7 +37,7 @@ struct IntakeOptions {
   std::filesystem::path folder;
   std::string name = "{key}{ext}";
   Existing existing = Existing::replace;
-  bool keeps_files = true;
+  Bodies bodies = Bodies::in_files;
   bool resume = false;
   bool by_key = false;  // what an item is called says which it is, wherever it comes from
   RetryFailed retry_failed{};
@@ -71,6 +74,7 @@ class Intake final : public Source {
   void give_path(Item& item, const std::string& given_before);
   void heed_what_is_there(Item& item);
   bool reserves() const;
+  bool in_files() const { return options_.bodies == Bodies::in_files; }
   std::string path_of(const std::string& name) const { return options_.folder / name; }
 
   Source& source_;

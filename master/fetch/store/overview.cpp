@@ -52,8 +52,7 @@ void read_items(Database& database, Overview& overview) {
   const double begin = overview.resumed.value_or(overview.began);
   overview.last_news = begin;
   Statement newest(database, "SELECT max(ended) FROM item");
-  if (newest.step() && !newest.is_null(0))
-    overview.last_news = std::max(begin, newest.real(0));
+  if (newest.step() && !newest.is_null(0)) overview.last_news = std::max(begin, newest.real(0));
   Statement items(database,
                   "SELECT outcome, class, unfinished, count(*), total(bytes), "
                   "sum(ended >= ?), sum(ended > ?) FROM item WHERE outcome IS NOT NULL "
@@ -92,8 +91,7 @@ Overview overview_of(const std::filesystem::path& folder) {
 std::string remembered_arguments(const std::filesystem::path& folder) {
   Database database = open_record_to_read(folder);
   Statement run(database, "SELECT arguments FROM run ORDER BY id DESC LIMIT 1");
-  if (!run.step())
-    throw RecordError("there is no run on record in '" + folder.string() + "'");
+  if (!run.step()) throw RecordError("there is no run on record in '" + folder.string() + "'");
   return run.text(0);
 }
 

@@ -24,7 +24,7 @@ struct Overview {
   std::optional<std::uint64_t> expected;  // items
   std::uint64_t in_flight = 0;            // at most
   Totals totals;
-  std::uint64_t unfinished = 0;                       // of the errors: those that go on by themselves
+  std::uint64_t unfinished = 0;  // of the errors: those that go on by themselves
   std::map<std::string, std::uint64_t> errors_by_class;
   std::uint64_t retries = 0;
   std::uint64_t ended_since_begin = 0;  // since it last began or was gone on with

@@ -58,12 +58,13 @@ Record::Record(const std::filesystem::path& folder, const RunFacts& facts)
   Transaction transaction(database_);
   facts.resume ? go_on(facts) : begin(facts);
   transaction.commit();
-  put_item_.emplace(database_,
-                    "INSERT OR REPLACE INTO item (place, key, url, path, outcome, class, reason, "
-                    "unfinished, attempts, status, bytes, sha256, type, final_url, etag, "
-                    "last_modified, modified, ms, lookup_ms, connect_ms, tls_ms, first_byte_ms, "
-                    "host, worker, pid, ended) "
-                    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  put_item_.emplace(
+      database_,
+      "INSERT OR REPLACE INTO item (place, key, url, path, shard, outcome, class, reason, "
+      "unfinished, attempts, status, bytes, sha256, type, final_url, etag, "
+      "last_modified, modified, ms, lookup_ms, connect_ms, tls_ms, first_byte_ms, "
+      "host, worker, pid, ended) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   put_begun_.emplace(database_,
                      "INSERT OR REPLACE INTO item (place, key, url, path) VALUES (?,?,?,?)");
   put_attempt_.emplace(database_,
@@ -97,9 +98,8 @@ void Record::begin(const RunFacts& facts) {
   Statement(database_,
             "INSERT INTO run (program, arguments, host, pid, began, expected, most_in_flight) "
             "VALUES (?,?,?,?,?,?,?)")
-      .run("flagship " + std::string(kVersion), facts.arguments,
-           this_host(), getpid(), now_in_seconds(), facts.expected,
-           facts.most_in_flight);
+      .run("flagship " + std::string(kVersion), facts.arguments, this_host(), getpid(),
+           now_in_seconds(), facts.expected, facts.most_in_flight);
   run_ = *database_.integer("SELECT max(id) FROM run");
 }
 
@@ -110,16 +110,15 @@ void Record::go_on(const RunFacts& facts) {
   Statement(database_,
             "UPDATE run SET arguments = ?, host = ?, pid = ?, resumed = ?, ended = NULL, "
             "complete = 0, expected = ?, most_in_flight = ?, under_way = 0 WHERE id = ?")
-      .run(facts.arguments, this_host(), getpid(),
-           now_in_seconds(), facts.expected, facts.most_in_flight, run_);
+      .run(facts.arguments, this_host(), getpid(), now_in_seconds(), facts.expected,
+           facts.most_in_flight, run_);
 }
 
 void Record::write(const RecordBatch& batch) {
   const double now = now_in_seconds();
   Transaction transaction(database_);
   for (const BegunItem& item : batch.begun)
-    put_begun_->run(item.place, item.key,
-                    shown_url(item.url), name_in(item.path));
+    put_begun_->run(item.place, item.key, shown_url(item.url), name_in(item.path));
   for (const FailedAttempt& attempt : batch.failed)
     put_attempt_->run(attempt.place, attempt.number, class_name(attempt.result.error_class()),
                       text_or_null(attempt.result.reason()),
@@ -139,19 +138,20 @@ void Record::put(const ItemReport& report, double now) {
   const std::string url = shown_url(report.item.url);
   const std::string final_url = shown_url(result.final_url());
   const std::string sha256 = hex(result.sha256());
-  put_item_->run(
-      report.item.place, report.item.key, url,
-      text_or_null(name_in(report.item.path)), outcome_name(result.outcome()),
-      text_or_null(class_name(result.error_class())), text_or_null(result.reason()),
-      report.unfinished || result.error_class() == v1::CANCELLED, report.attempts,
-      number_or_null(result.status(), result.status() != 0),
-      number_or_null(result.bytes(), ok), text_or_null(sha256), text_or_null(result.type()),
-      text_or_null(final_url), text_or_null(result.etag()), text_or_null(result.last_modified()),
-      ok ? modified_at(report.item.path) : std::nullopt, ms_or_null(result.micros()),
-      ms_or_null(timings.looked_up()), ms_or_null(timings.connected()),
-      ms_or_null(timings.secured()), ms_or_null(timings.first_byte()),
-      text_or_null(report.where.host), number_or_null(report.where.worker, report.where.worker >= 0),
-      number_or_null(report.where.pid, report.where.pid > 0), now);
+  put_item_->run(report.item.place, report.item.key, url, text_or_null(name_in(report.item.path)),
+                 text_or_null(result.shard()), outcome_name(result.outcome()),
+                 text_or_null(class_name(result.error_class())), text_or_null(result.reason()),
+                 report.unfinished || result.error_class() == v1::CANCELLED, report.attempts,
+                 number_or_null(result.status(), result.status() != 0),
+                 number_or_null(result.bytes(), ok), text_or_null(sha256),
+                 text_or_null(result.type()), text_or_null(final_url), text_or_null(result.etag()),
+                 text_or_null(result.last_modified()),
+                 ok && result.shard().empty() ? modified_at(report.item.path) : std::nullopt,
+                 ms_or_null(result.micros()), ms_or_null(timings.looked_up()),
+                 ms_or_null(timings.connected()), ms_or_null(timings.secured()),
+                 ms_or_null(timings.first_byte()), text_or_null(report.where.host),
+                 number_or_null(report.where.worker, report.where.worker >= 0),
+                 number_or_null(report.where.pid, report.where.pid > 0), now);
 }
 
 void Record::finish(bool complete, std::optional<std::uint64_t> items) {

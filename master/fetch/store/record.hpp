@@ -20,7 +20,7 @@ struct RunFacts {
   std::size_t most_in_flight = 1;
   std::optional<std::uint64_t> expected{};  // items, when known
   bool resume = false;                      // go on with the run that is there
-  bool careful = false;  // a transaction is on the disk itself before it counts
+  bool careful = false;                     // a transaction is on the disk itself before it counts
 };
 
 /// An attempt that another one follows.

@@ -50,7 +50,8 @@ void KnownFiles::add_conditions(Item& item) {
   file_.start(name_in(item.path), shown_url(item.url));
   if (!file_.step()) return;
   const auto state = state_of(item.path);
-  const bool same = state && state->bytes == file_.integer(2) && state->modified == file_.integer(3);
+  const bool same =
+      state && state->bytes == file_.integer(2) && state->modified == file_.integer(3);
   if (same) {
     item.etag = file_.text(0);
     item.last_modified = file_.text(1);

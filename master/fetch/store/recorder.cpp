@@ -60,9 +60,8 @@ void Recorder::ended(ItemReport&& report, const Totals& totals) {
     pending_.push_back({std::move(report), totals});
     if (pending_.size() - taken_ == 1 || pending_.size() - taken_ == kBatch) work_.notify_one();
     if (at_once_) wait_until_written(lock);
-    written_.wait(lock, [this] {
-      return pending_.size() - settled_ < kMostPending || !trouble_.empty();
-    });
+    written_.wait(
+        lock, [this] { return pending_.size() - settled_ < kMostPending || !trouble_.empty(); });
   }
   tell_settled();
 }
@@ -101,9 +100,7 @@ std::string Recorder::trouble() const {
 void Recorder::wait_until_written(std::unique_lock<std::mutex>& lock) {
   hurry_ = true;
   work_.notify_one();
-  written_.wait(lock, [this] {
-    return !trouble_.empty() || (!something_to_write() && !writing_);
-  });
+  written_.wait(lock, [this] { return !trouble_.empty() || (!something_to_write() && !writing_); });
   hurry_ = false;
 }
 
@@ -138,9 +135,8 @@ bool Recorder::write_next() {
     std::unique_lock lock(mutex_);
     work_.wait(lock, [this] { return something_to_write() || ending_; });
     if (!something_to_write()) return false;
-    work_.wait_for(lock, kGather, [this] {
-      return hurry_ || ending_ || pending_.size() - taken_ >= kBatch;
-    });
+    work_.wait_for(lock, kGather,
+                   [this] { return hurry_ || ending_ || pending_.size() - taken_ >= kBatch; });
     batch = take_batch();
     writing_ = true;
   }

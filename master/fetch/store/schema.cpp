@@ -36,6 +36,7 @@ CREATE TABLE item (
   key TEXT NOT NULL,
   url TEXT NOT NULL,
   path TEXT,
+  shard TEXT,
   outcome TEXT,
   class TEXT,
   reason TEXT,
@@ -101,16 +102,17 @@ void check(Database& database, const std::filesystem::path& file) {
     refuse(file, "it is no record of flagship; move it away to begin anew");
   const std::int64_t version = database.integer("PRAGMA user_version").value_or(0);
   if (version != kVersion)
-    refuse(file, fmt::format("it has version {}, this program knows version {}", version, kVersion));
+    refuse(file,
+           fmt::format("it has version {}, this program knows version {}", version, kVersion));
 }
 
 void make_tables(Database& database) {
   Transaction transaction(database);
   if (!is_empty(database)) return;  // somebody was faster
   database.run(kTables);
-  database.run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication,
-                           kVersion)
-                   .c_str());
+  database.run(
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, kVersion)
+          .c_str());
   transaction.commit();
 }
 

@@ -23,6 +23,7 @@
 #include "master/cli/signals.hpp"
 #include "master/cli/worker_program.hpp"
 #include "master/fetch/console.hpp"
+#include "master/fetch/metrics.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/run.hpp"
 #include "master/fetch/store/intake.hpp"
@@ -132,12 +133,17 @@ class FetchCommand {
     resume_ = folder && folder->holds_partials();
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
-    fetch::Console console(console_options());
-    if (keeps_record()) begin_record(console);
-    fetch::Run run(executor.get(), run_options(), recorder_ ? *recorder_ : as_observer(console));
+    fetch::Console console(console_options(), tally_);
+    std::optional<fetch::MetricsFile> metrics;
+    if (!options_.metrics_file.empty()) metrics.emplace(options_.metrics_file, tally_);
+    fetch::Observers observers({&tally_, &console});
+    if (metrics) observers.add(*metrics);
+    if (keeps_record()) begin_record(observers);
+    fetch::Run run(executor.get(), run_options(), recorder_ ? *recorder_ : as_observer(observers));
     console.on_stdout_closed([&run] { run.stop(); });
     const auto source = make_source(run);
     if (recorder_) begin_intake(*source);
+    console.follow(intake_ ? *intake_ : *source);
     say(site_line());
     say(plan_.flags ? fetch::searching_line(plan_.codes)
                     : "Downloading the files listed in " + list_name());
@@ -148,6 +154,8 @@ class FetchCommand {
     if (options_.verbose) say_isolation(executor.get().status());
     if (folder && run.complete()) folder->drop_partials();
     report(totals, run.complete(), signals.first());
+    if (metrics) metrics->finish();
+    write_summary(run.complete());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
       throw std::runtime_error("cannot write to standard output: " + console.trouble());
@@ -161,14 +169,14 @@ class FetchCommand {
 
   bool resumes() const { return !options_.resume.empty(); }
 
-  static fetch::Observer& as_observer(fetch::Console& console) { return console; }
+  static fetch::Observer& as_observer(fetch::Observers& all) { return all; }
 
   static bool failed(const fetch::Totals& totals) { return totals.errors + totals.not_found > 0; }
 
   /// What was on record already.
   fetch::Totals before() const { return intake_ ? intake_->before() : fetch::Totals{}; }
 
-  void begin_record(fetch::Console& console) {
+  void begin_record(fetch::Observer& next) {
     fetch::RunFacts facts;
     facts.arguments = remembered_;
     facts.most_in_flight = plan_.in_flight;
@@ -176,7 +184,7 @@ class FetchCommand {
     facts.careful = options_.fsync != v1::FSYNC_NONE;
     if (plan_.flags) facts.expected = plan_.codes.size();
     record_.emplace(options_.output, facts);
-    recorder_.emplace(*record_, console, options_.executor == ExecutorKind::inline_);
+    recorder_.emplace(*record_, next, options_.executor == ExecutorKind::inline_);
     if (record_->replaced_unfinished())
       say("The run that was here before was not complete; this one begins anew.");
   }
@@ -220,7 +228,7 @@ class FetchCommand {
 
   std::string base_url() const { return server_ ? server_->base_url() : ""; }
 
-  std::string list_name() const { return options_.from == "-" ? "standard input" : options_.from; }
+  std::string list_name() const { return plan_.list.name(); }
 
   std::string site_line() const {
     if (!plan_.flags) return "List: " + list_name();
@@ -244,7 +252,7 @@ class FetchCommand {
     const std::string from =
         plan_.built_in ? "the built-in " + plan_.label + " server" : plan_.url_template;
     std::printf("%s\n", what.c_str());
-    if (plan_.flags) std::printf("From: %s\n", from.c_str());
+    if (plan_.flags || !options_.url_template.empty()) std::printf("From: %s\n", from.c_str());
     std::printf("Into: %s\n", options_.sink == SinkKind::files ? path_of(options_.name).c_str()
                               : options_.sink == SinkKind::tar ? path_of("shard-*.tar").c_str()
                                                                : "nowhere (--sink none)");
@@ -263,7 +271,6 @@ class FetchCommand {
     console.progress =
         !options_.quiet && console.lines == fetch::ItemLines::none && !options_.trace_futures;
     console.flags = plan_.flags;
-    if (plan_.flags && !resumes()) console.expected = plan_.codes.size();
     return console;
   }
 
@@ -283,10 +290,15 @@ class FetchCommand {
     return run;
   }
 
-  std::unique_ptr<fetch::Source> make_source(fetch::Run& run) const {
+  std::unique_ptr<fetch::Source> make_source(fetch::Run& run) {
     if (plan_.flags) return fetch::from_codes(plan_.codes, base_url() + plan_.url_template);
     const auto limit = options_.limit ? std::optional<std::size_t>(*options_.limit) : std::nullopt;
-    return fetch::from_list(options_.from, limit, [&run] { run.wake(); });
+    auto source = fetch::from_list(plan_.list, limit, [&run] { run.wake(); });
+    if (!options_.strict) return source;
+    return fetch::telling_trouble(std::move(source), [this, &run](const fetch::Item&) {
+      stopped_at_trouble_ = true;
+      run.stop();
+    });
   }
 
   void report(const fetch::Totals& totals, bool complete, int signal) const {
@@ -295,6 +307,8 @@ class FetchCommand {
     say(connections_line(options_, plan_));
     say_what_was_before();
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
+    if (!plan_.flags && totals.ended() > 0)
+      std::fputs(fetch::details(tally_, elapsed).c_str(), stderr);
     if (intake_ && intake_->changed() > 0)
       say("The list is not what it was: " + std::to_string(intake_->changed()) +
           " of its items are new where others are on record.");
@@ -302,6 +316,7 @@ class FetchCommand {
       say("Interrupted. What was downloaded is complete. To go on" +
           (record_ ? ": " + resume_command(options_.output, options_.from == "-")
                    : std::string(", run the same command again: it begins anew.")));
+    if (stopped_at_trouble_) say("Stopped at the first line that is no item (--strict).");
     if (totals.ended() == 0 && complete)
       say(before().ended() == 0 ? "The list is empty." : "Nothing was left to do.");
   }
@@ -313,6 +328,12 @@ class FetchCommand {
         " on record from before: " + std::to_string(done.ok) + " downloaded, " +
         std::to_string(done.skipped) + " skipped, " + std::to_string(done.not_found) +
         " not found, " + std::to_string(done.errors) + (done.errors == 1 ? " error." : " errors."));
+  }
+
+  void write_summary(bool complete) const {
+    if (!options_.summary_file.empty())
+      fetch::replace_file(options_.summary_file,
+                          fetch::summary_json(tally_, Clock::now() - begin_, complete));
   }
 
   /// The run that signals and the record speak to, for as long as it lives.
@@ -362,10 +383,12 @@ class FetchCommand {
   const FetchPlan plan_;
   const Clock::time_point begin_ = Clock::now();
   bool resume_ = false;  // there are beginnings of files from a run before
+  fetch::Tally tally_;
   std::optional<serve::Server> server_;
   std::optional<fetch::Record> record_;
   std::optional<fetch::Recorder> recorder_;
   std::optional<fetch::Intake> intake_;
+  bool stopped_at_trouble_ = false;
 
   std::mutex mutex_;  // guards what follows
   fetch::Run* run_ = nullptr;

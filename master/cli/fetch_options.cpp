@@ -108,11 +108,19 @@ void declare_what(CLI::App& app, FetchOptions& options) {
   app.add_flag("-a,--all", options.all, "Every country there is a flag of");
   app.add_flag("-e,--every", options.every, "AA to ZZ");
   app.add_option("--from", options.from,
-                 "A list: a text file with a URL a line, or - for standard input")
+                 "A list: .txt with a URL a line, .csv, .tsv, .jsonl, each also .gz; - for stdin")
       ->type_name("FILE");
+  app.add_option("--url", options.url_column, "The list's column of URLs (default: url)")
+      ->type_name("COLUMN");
+  app.add_option("--key", options.key_column, "The list's column of keys (default: key, if any)")
+      ->type_name("COLUMN");
+  app.add_option("--checksum", options.checksum_column,
+                 "The list's column with the SHA-256 that a body must have")
+      ->type_name("COLUMN");
   app.add_option("--template", options.url_template,
-                 "URL of a code: {cc} in lower case, {CC} in upper case")
+                 "URL of a code: {cc} in lower case, {CC} in upper case; of a list: {COLUMN}")
       ->type_name("URL");
+  app.add_flag("--strict", options.strict, "Stop at the first line of the list that is no item");
   add_count(app, "-l,--limit", options.limit, 1, "The first N only");
 }
 
@@ -185,7 +193,8 @@ void declare_output(CLI::App& app, FetchOptions& options) {
          },
          "Folder of the files and of the run's record (default: downloads)")
       ->type_name("DIR");
-  app.add_option("--name", options.name, "Name of a file: {key}, {ext} (default: {key}{ext})")
+  app.add_option("--name", options.name,
+                 "Name of a file: {key}, {ext}, a list's {COLUMN} (default: {key}{ext})")
       ->type_name("TEMPLATE");
   add_choice<fetch::Existing>(app, "--existing", "POLICY", options.existing,
                               {{"replace", fetch::Existing::replace},
@@ -217,6 +226,11 @@ void declare_output(CLI::App& app, FetchOptions& options) {
   app.add_flag("-q,--quiet", options.quiet, "No bar and no report");
   app.add_flag("--trace-futures", options.trace_futures,
                "Each future as it is scheduled, begun and completed, on stdout");
+  app.add_option("--summary", options.summary_file, "Write the counts as JSON to FILE at the end")
+      ->type_name("FILE");
+  app.add_option("--metrics", options.metrics_file,
+                 "Keep FILE up to date, each second, in Prometheus' text format")
+      ->type_name("FILE");
   app.add_flag("--dry-run", options.dry_run, "Say what would be done; no network, no file");
 }
 

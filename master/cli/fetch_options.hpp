@@ -35,6 +35,10 @@ struct FetchOptions {
   std::string base_url;
   std::string url_template;
   std::string from;
+  std::string url_column;
+  std::string key_column;
+  std::string checksum_column;
+  bool strict = false;
 
   ExecutorKind executor = ExecutorKind::processes;
   int workers = 0;  // 0: usable CPUs
@@ -69,6 +73,8 @@ struct FetchOptions {
   bool verbose = false;
   bool quiet = false;
   bool trace_futures = false;
+  std::string summary_file;
+  std::string metrics_file;
   bool dry_run = false;
 };
 

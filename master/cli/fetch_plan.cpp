@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "flagship/options.hpp"
+#include "master/fetch/pattern.hpp"
 #include "master/fetch/source.hpp"
 
 namespace flagship::cli {
@@ -45,8 +47,14 @@ void refuse_what_does_not_go_together(const FetchOptions& options) {
   const bool codes = !options.codes.empty() || options.all || options.every;
   if (!options.from.empty() && codes)
     throw std::invalid_argument("--from: a list and country codes do not go together");
-  if (!options.from.empty() && !options.url_template.empty())
-    throw std::invalid_argument("--template: a list has its own URLs");
+  if (!options.url_column.empty() && !options.url_template.empty())
+    throw std::invalid_argument("--url: give either a column of URLs or --template");
+  if (options.from.empty())
+    for (const auto& [option, column] : {std::pair("--url", options.url_column),
+                                         {"--key", options.key_column},
+                                         {"--checksum", options.checksum_column}})
+      if (!column.empty())
+        throw std::invalid_argument(std::string(option) + ": it names a column of a list (--from)");
   if (!options.from.empty() && !options.base_url.empty())
     throw std::invalid_argument("--base-url: a list has its own URLs");
   if (!options.base_url.empty() && !options.url_template.empty())
@@ -76,12 +84,38 @@ serve::Options practice_of(const FetchOptions& options, ServerLabel label) {
   return chosen.practice_options();
 }
 
-// Else every file would be the same one, under different names.
-void refuse_template_without_code(const std::string& url_template) {
-  for (const char* place : {"{cc}", "{CC}", "{key}"})
-    if (url_template.find(place) != std::string::npos) return;
-  throw std::invalid_argument("--template: '" + url_template +
-                              "' has no {cc} or {CC} where the code goes");
+void refuse_other_places(const char* option, const std::string& pattern,
+                         const std::vector<std::string>& known) {
+  const fetch::Pattern read(pattern);
+  for (const std::string& place : read.places())
+    if (std::find(known.begin(), known.end(), place) == known.end())
+      throw std::invalid_argument(fmt::format("{}: there is no {{{}}}; there are: {{{}}}", option,
+                                              place, fmt::join(known, "}, {")));
+}
+
+// Without a place every file would be the same one, under different names.
+void refuse_template_of_codes(const std::string& url_template) {
+  if (fetch::Pattern(url_template).places().empty())
+    throw std::invalid_argument("--template: '" + url_template +
+                                "' has no {cc} or {CC} where the code goes");
+  refuse_other_places("--template", url_template, {"cc", "CC", "key"});
+}
+
+bool speaks_of_columns(const std::string& name_template) {
+  const fetch::Pattern pattern(name_template);
+  for (const std::string& place : pattern.places())
+    if (place != "key" && place != "ext") return true;
+  return false;
+}
+
+fetch::List list_of(const FetchOptions& options) {
+  if (!options.url_template.empty() && fetch::Pattern(options.url_template).places().empty())
+    throw std::invalid_argument("--template: '" + options.url_template +
+                                "' has no {COLUMN} where the list's value goes");
+  fetch::List list{options.from, options.url_column, options.key_column, options.checksum_column,
+                   options.url_template};
+  if (speaks_of_columns(options.name)) list.name_template = options.name;
+  return list;
 }
 
 std::string without_slash(std::string url) {
@@ -103,8 +137,13 @@ FetchPlan plan_fetch(const FetchOptions& options) {
   plan.built_in = label != ServerLabel::remote;
   if (plan.built_in) plan.practice = practice_of(options, label);
   plan.flags = options.from.empty();
-  if (plan.flags) plan.codes = codes_of(options);
-  if (!options.url_template.empty()) refuse_template_without_code(options.url_template);
+  if (plan.flags) {
+    plan.codes = codes_of(options);
+    if (!options.url_template.empty()) refuse_template_of_codes(options.url_template);
+    refuse_other_places("--name", options.name, {"key", "ext"});
+  } else {
+    plan.list = list_of(options);
+  }
   plan.url_template = !options.url_template.empty() ? options.url_template
                       : plan.built_in               ? kFlagPath
                                                     : without_slash(options.base_url) + kFlagPath;
@@ -113,7 +152,7 @@ FetchPlan plan_fetch(const FetchOptions& options) {
       std::min(options.max_in_flight, options.limit.value_or(options.max_in_flight)));
   const std::size_t items = plan.flags
                                 ? plan.codes.size()
-                                : std::max<std::size_t>(1, fetch::count_items(options.from, most));
+                                : std::max<std::size_t>(1, fetch::count_items(plan.list, most));
   const auto asked =
       static_cast<std::size_t>(options.workers > 0 ? options.workers : usable_cpus());
   plan.in_flight = std::min(static_cast<std::size_t>(options.max_in_flight), items);

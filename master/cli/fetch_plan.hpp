@@ -7,6 +7,7 @@
 #include "flagship/v1/fetch.pb.h"
 #include "master/cli/fetch_options.hpp"
 #include "master/fetch/country_codes.hpp"
+#include "master/fetch/list.hpp"
 
 namespace flagship::cli {
 
@@ -14,6 +15,7 @@ namespace flagship::cli {
 struct FetchPlan {
   bool flags = true;  // codes; else a list
   fetch::Codes codes;
+  fetch::List list;
   std::string
       url_template;       // of codes; the built-in server's base is put in front when it is known
   std::string label;      // "DELAY"

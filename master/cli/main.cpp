@@ -7,7 +7,6 @@
 #include <exception>
 #include <string>
 
-#include "common/version.hpp"
 #include "flagship/init.hpp"
 #include "master/cli/commands.hpp"
 #include "master/cli/exit_codes.hpp"
@@ -58,14 +57,8 @@ int main(int argc, char** argv) {
   using namespace flagship::cli;
   open_standard_files();
   int exit_code = kAllWell;
-  CLI::App app("Downloads many files through isolated worker processes.", "flagship");
-  app.set_version_flag("--version", std::string("flagship ") + flagship::kVersion);
-  app.require_subcommand(1);
-  app.get_formatter()->label("Subcommands", "Commands");
-  app.failure_message(CLI::FailureMessage::simple);
-  add_fetch(app, exit_code);
-  add_serve(app, exit_code);
-  add_status(app, exit_code);
+  CLI::App app;
+  add_commands(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError&) {

@@ -154,7 +154,7 @@ void declare_how(CLI::App& app, TransferOptions& options) {
   add_text(app, "--cacert", options.ca_file, "FILE", "Trust these certificates, not the system's");
   app.add_flag("--insecure", options.insecure, "Take any certificate");
   add_text(app, "--cert", options.certificate_file, "FILE", "The client's certificate");
-  add_text(app, "--key", options.key_file, "FILE", "Its key (default: the same file)");
+  add_text(app, "--cert-key", options.key_file, "FILE", "Its key (default: the same file)");
   app.add_option_function<std::string>(
          "--http",
          [&options](const std::string& text) {
@@ -200,9 +200,9 @@ v1::FetchSettings settings_of(const TransferOptions& options) {
   settings.set_ca_file(readable("--cacert", options.ca_file));
   settings.set_insecure(options.insecure);
   settings.set_certificate_file(readable("--cert", options.certificate_file));
-  settings.set_key_file(readable("--key", options.key_file));
+  settings.set_key_file(readable("--cert-key", options.key_file));
   if (!options.key_file.empty() && options.certificate_file.empty())
-    refuse("--key", "there is no --cert that it belongs to");
+    refuse("--cert-key", "there is no --cert that it belongs to");
   settings.set_compressed(options.compressed);
   for (const std::string& type : options.accept_types) settings.add_accept_types(type);
   if (options.http == v1::HTTP_2 && !fetch::http2_is_safe())

@@ -3,13 +3,14 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sstream>
 
+#include "master/fetch/progress.hpp"
 #include "master/fetch/report.hpp"
 #include "worker/fetch/text.hpp"
 
@@ -17,8 +18,8 @@ namespace flagship::fetch {
 namespace {
 
 constexpr auto kBarEvery = std::chrono::milliseconds(100);
-constexpr auto kLineEvery = std::chrono::seconds(10);
-constexpr std::size_t kBarWidth = 30;
+constexpr auto kLineEvery = std::chrono::seconds(5);
+constexpr std::size_t kUsualColumns = 80;
 constexpr std::size_t kBufferBytes = 64 * 1024;
 
 bool write_all(int fd, std::string_view bytes) {
@@ -44,10 +45,17 @@ std::string printed(const ResultFuture& future) {
 
 std::string shown_key(const Item& item) { return printable(item.key, 200); }
 
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : kUsualColumns;
+}
+
 }  // namespace
 
-Console::Console(ConsoleOptions options)
+Console::Console(ConsoleOptions options, const Tally& tally)
     : options_(options),
+      tally_(tally),
       terminal_(isatty(STDERR_FILENO) == 1),
       next_progress_(begin_ + (terminal_ ? Clock::duration(kBarEvery) : kLineEvery)) {}
 
@@ -63,19 +71,19 @@ void Console::completed(const Item& item, const ResultFuture& future) {
   write_out(fmt::format("{} result: {}\n", printed(future), shown_key(item)));
 }
 
-void Console::ended(ItemReport&& report, const Totals& totals) {
+void Console::ended(const ItemReport& report, const Totals&) {
   if (options_.lines == ItemLines::json) write_out(json_line(report) + "\n");
   if (options_.lines == ItemLines::text) write_out(text_line(report) + "\n");
   const v1::FetchOutcome outcome = report.result.outcome();
   const bool failed = outcome != v1::FETCH_OK && outcome != v1::FETCH_SKIPPED;
   if (failed && options_.lines != ItemLines::text) write_error(text_line(report) + "\n");
-  if (options_.progress && Clock::now() >= next_progress_) show_progress(totals);
+  if (options_.progress && Clock::now() >= next_progress_) show_progress();
 }
 
-std::optional<Console::Clock::time_point> Console::idle(const Totals& totals) {
+std::optional<Console::Clock::time_point> Console::idle(const Totals&) {
   flush();
   if (!options_.progress) return std::nullopt;
-  if (Clock::now() >= next_progress_) show_progress(totals);
+  if (Clock::now() >= next_progress_) show_progress();
   return next_progress_;
 }
 
@@ -109,32 +117,18 @@ void Console::clear_bar() {
   if (std::exchange(bar_shown_, false)) write_all(STDERR_FILENO, "\r\x1b[K");
 }
 
-void Console::show_progress(const Totals& totals) {
-  const std::chrono::duration<double> elapsed = Clock::now() - begin_;
-  const double rate = static_cast<double>(totals.ended()) / std::max(elapsed.count(), 1e-9);
-  next_progress_ = Clock::now() + (terminal_ ? Clock::duration(kBarEvery) : kLineEvery);
-  std::string text = options_.expected ? fmt::format("{}/{}", totals.ended(), *options_.expected)
-                                       : fmt::format("{}", totals.ended());
-  text += fmt::format(" {}, {:.0f}/s", options_.flags ? "flags" : "files", rate);
-  if (totals.errors > 0)
-    text += fmt::format(", {} error{}", totals.errors, totals.errors == 1 ? "" : "s");
-  if (options_.expected && rate > 0)
-    text += ", " +
-            clock_time(static_cast<double>(*options_.expected -
-                                           std::min(*options_.expected, totals.ended())) /
-                       rate) +
-            " left";
+void Console::show_progress() {
+  const Clock::time_point now = Clock::now();
+  next_progress_ = now + (terminal_ ? Clock::duration(kBarEvery) : kLineEvery);
+  const Totals& totals = tally_.totals();
+  const Progress progress{tally_, source_ == nullptr ? std::nullopt : source_->expected(),
+                          pace_.at(now, totals.ended(), totals.bytes), options_.flags};
   if (!terminal_) {
-    write_all(STDERR_FILENO, text + "\n");
+    write_all(STDERR_FILENO, progress_line(progress) + "\n");
     return;
   }
-  std::string bar;
-  if (options_.expected && *options_.expected > 0) {
-    const std::size_t full =
-        std::min<std::size_t>(kBarWidth, kBarWidth * totals.ended() / *options_.expected);
-    bar = "[" + std::string(full, '#') + std::string(kBarWidth - full, '.') + "] ";
-  }
-  write_all(STDERR_FILENO, "\r" + bar + text + "\x1b[K");
+  // The last column stays free: in it, some terminals go on to the next line.
+  write_all(STDERR_FILENO, "\r" + progress_bar(progress, terminal_columns() - 1) + "\x1b[K");
   bar_shown_ = true;
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "master/fetch/run.hpp"
+#include "master/fetch/source.hpp"
+#include "master/fetch/tally.hpp"
 
 namespace flagship::fetch {
 
@@ -19,18 +21,20 @@ struct ConsoleOptions {
   bool at_once = false;  // the run is never idle: nothing is kept to be written together
   bool progress = true;  // a bar on a terminal, a line now and then elsewhere
   bool flags = true;     // or files
-  std::optional<std::uint64_t> expected;  // items, when known
 };
 
 /// Shows a run on this process's stdout (results) and stderr (everything else).
 class Console final : public Observer {
  public:
-  explicit Console(ConsoleOptions options);
+  /// `tally` has been told before it is.
+  Console(ConsoleOptions options, const Tally& tally);
+  /// Asked how many items there are, for as long as the run lasts.
+  void follow(const Source& source) { source_ = &source; }
 
   void scheduled(const Item& item, const ResultFuture& future) override;
   void began(const Item& item, const ResultFuture& future) override;
   void completed(const Item& item, const ResultFuture& future) override;
-  void ended(ItemReport&& report, const Totals& totals) override;
+  void ended(const ItemReport& report, const Totals& totals) override;
   std::optional<std::chrono::steady_clock::time_point> idle(const Totals& totals) override;
 
   /// Takes the bar away and writes out what is left.
@@ -47,13 +51,16 @@ class Console final : public Observer {
   void write_error(const std::string& line);
   void flush();
   void write_buffer();
-  void show_progress(const Totals& totals);
+  void show_progress();
   void clear_bar();
 
   const ConsoleOptions options_;
+  const Tally& tally_;
+  const Source* source_ = nullptr;
   const bool terminal_;
   const Clock::time_point begin_ = Clock::now();
   Clock::time_point next_progress_;
+  Pace pace_{begin_};
   bool bar_shown_ = false;
   std::mutex mutex_;  // guards stdout: `began` comes from other threads
   std::string out_;

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: MIT
-// The text of a list of URLs: lines, and what they ask for.
 #pragma once
 
 #include <cstddef>
 #include <deque>
-#include <optional>
 #include <string>
 #include <string_view>
-
-#include "master/fetch/item.hpp"
 
 namespace flagship::fetch {
 
 inline constexpr std::string_view kListBlanks = " \t\r";
 
 struct Line {
-  std::string text;        // without its end; no more of it than shows that it is no URL
+  std::string text;        // without its end; of a longer one a byte more than the longest
   std::size_t number = 0;  // from 1
 };
 
 /// Cuts what is read, piece by piece, into lines.
 class LineSplitter {
  public:
+  /// No more is kept of a line than shows that it is longer than `longest`.
+  explicit LineSplitter(std::size_t longest) : longest_(longest) {}
+
   /// Appends the lines that end in `bytes`.
   void add(std::string_view bytes, std::deque<Line>& lines);
   /// Appends the last line, if it had no end.
@@ -30,11 +29,11 @@ class LineSplitter {
  private:
   void end_line(std::deque<Line>& lines);
 
+  const std::size_t longest_;
   std::string partial_;
   std::size_t number_ = 0;
 };
 
-/// What a line of the list `name` asks for, but for its index. Nothing: it is blank or a comment.
-std::optional<Item> item_of_line(const Line& line, const std::string& name);
+std::string_view without_blanks(std::string_view text);
 
 }  // namespace flagship::fetch

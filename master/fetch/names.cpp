@@ -110,8 +110,11 @@ void TextSet::grow() {
 
 std::string Names::name_for(std::string_view key, std::string_view url) {
   const std::string extension = extension_of(url);
-  const std::string name =
-      safe_name(replaced(replaced(pattern_, "{ext}", extension), "{key}", key));
+  return take(replaced(replaced(pattern_, "{ext}", extension), "{key}", key), extension);
+}
+
+std::string Names::take(std::string_view wish, const std::string& extension) {
+  const std::string name = safe_name(wish);
   if (free(name)) return name;
   const bool ends = !extension.empty() && name.ends_with(extension);
   const std::string stem = name.substr(0, name.size() - (ends ? extension.size() : 0));

@@ -44,12 +44,13 @@ class Names {
   explicit Names(std::string pattern, std::function<bool(const std::string&)> avoid = {})
       : pattern_(std::move(pattern)), avoid_(std::move(avoid)) {}
   std::string name_for(std::string_view key, std::string_view url);
-  /// For a name that was given to the item in an earlier part of the run. False: it is no longer
-  /// free.
-  bool take(const std::string& name) { return taken_.insert(name); }
+  /// The same for a name that is known already; `extension` stays at its end.
+  std::string take(std::string_view wish, const std::string& extension);
+  /// For a name that an item was given in an earlier part of the run. False: it is no longer free.
+  bool take_again(const std::string& name) { return taken_.insert(name); }
 
  private:
-  bool free(const std::string& name) { return !(avoid_ && avoid_(name)) && take(name); }
+  bool free(const std::string& name) { return !(avoid_ && avoid_(name)) && taken_.insert(name); }
 
   const std::string pattern_;
   const std::function<bool(const std::string&)> avoid_;

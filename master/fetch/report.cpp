@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/units.hpp"
+#include "master/fetch/progress.hpp"
 #include "worker/fetch/text.hpp"
 #include "worker/fetch/url.hpp"
 
@@ -193,6 +195,47 @@ std::string summary(const Totals& totals, bool flags, std::chrono::duration<doub
     text += fmt::format("{:3} error{}.\n", totals.errors, totals.errors == 1 ? "" : "s");
   text += fmt::format("Elapsed time: {:.2f}s\n", elapsed.count());
   return text;
+}
+
+std::string details(const Tally& tally, std::chrono::duration<double> elapsed) {
+  const Totals& totals = tally.totals();
+  const TimeHistogram& times = tally.times();
+  const double seconds = std::max(elapsed.count(), 1e-9);
+  std::string text = fmt::format("Received {}, {}/s, {:.1f} files/s.\n",
+                                 size_words(static_cast<double>(totals.bytes)),
+                                 size_words(static_cast<double>(totals.bytes) / seconds),
+                                 static_cast<double>(totals.ended()) / seconds);
+  if (times.count() > 0)
+    text +=
+        fmt::format("Time of a file: p50 {}, p90 {}, p99 {}, at most {}.\n",
+                    format_duration(times.percentile(0.5)), format_duration(times.percentile(0.9)),
+                    format_duration(times.percentile(0.99)), format_duration(times.longest()));
+  if (totals.errors > 0) text += "Errors: " + classes_of(tally) + ".\n";
+  return text;
+}
+
+std::string summary_json(const Tally& tally, std::chrono::duration<double> elapsed, bool complete) {
+  const Totals& totals = tally.totals();
+  const TimeHistogram& times = tally.times();
+  const auto ms = [](std::chrono::microseconds time) {
+    return std::chrono::duration<double, std::milli>(time).count();
+  };
+  nlohmann::ordered_json json;
+  json["ok"] = totals.ok;
+  json["not_found"] = totals.not_found;
+  json["skipped"] = totals.skipped;
+  json["errors"] = totals.errors;
+  json["complete"] = complete;
+  json["attempts"] = tally.attempts();
+  json["bytes"] = totals.bytes;
+  json["seconds"] = elapsed.count();
+  json["ms"] = {{"p50", ms(times.percentile(0.5))},
+                {"p90", ms(times.percentile(0.9))},
+                {"p99", ms(times.percentile(0.99))},
+                {"max", ms(times.longest())}};
+  json["errors_by_class"] = nlohmann::ordered_json::object();
+  for (const auto& [why, count] : tally.errors()) json["errors_by_class"][class_name(why)] = count;
+  return json.dump(2) + "\n";
 }
 
 }  // namespace flagship::fetch

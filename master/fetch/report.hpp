@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "master/fetch/run.hpp"
+#include "master/fetch/tally.hpp"
 
 namespace flagship::fetch {
 
@@ -32,5 +33,9 @@ std::string count_of(std::uint64_t n, bool flags);
 std::string searching_line(const Codes& codes);
 /// The lines with the counts.
 std::string summary(const Totals& totals, bool flags, std::chrono::duration<double> elapsed);
+/// What may be below them: bytes, rates, percentiles and errors by class.
+std::string details(const Tally& tally, std::chrono::duration<double> elapsed);
+/// All of it as an object of JSON.
+std::string summary_json(const Tally& tally, std::chrono::duration<double> elapsed, bool complete);
 
 }  // namespace flagship::fetch

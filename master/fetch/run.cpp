@@ -130,6 +130,7 @@ void Run::submit(Attempt&& attempt) {
   request.set_key(attempt.item.key);
   request.set_path(attempt.item.path);
   request.set_resume(options_.resume || attempt.number > 1);
+  request.set_expected_sha256(attempt.item.expected_sha256);
   *request.mutable_limits() = options_.limits;
   if (!attempt.item.etag.empty()) request.set_if_none_match(attempt.item.etag);
   if (!attempt.item.last_modified.empty())
@@ -246,7 +247,7 @@ void Run::emit(ItemReport&& report) {
       ++totals_.errors;
   }
   totals_.bytes += report.result.outcome() == v1::FETCH_OK ? report.result.bytes() : 0;
-  observer_.ended(std::move(report), totals_);
+  observer_.take(std::move(report), totals_);
 }
 
 void Run::heed_stop() {

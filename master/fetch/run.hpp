@@ -61,7 +61,9 @@ class Observer {
   virtual void completed(const Item&, const ResultFuture&) {}
   /// An attempt failed and there will be another; `number` counts from 1.
   virtual void failed(const Item&, int /*number*/, const v1::FetchResult&, const Outcome&) {}
-  virtual void ended(ItemReport&&, const Totals&) {}
+  virtual void ended(const ItemReport&, const Totals&) {}
+  /// The same for who keeps the report; the others need not care.
+  virtual void take(ItemReport&& report, const Totals& totals) { ended(report, totals); }
   /// There is nothing to do for a moment. When it wants to be asked again at the latest; nothing:
   /// any time.
   virtual std::optional<std::chrono::steady_clock::time_point> idle(const Totals&) {

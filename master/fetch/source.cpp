@@ -32,6 +32,25 @@ class CodeSource final : public Source {
   std::size_t at_ = 0;
 };
 
+class TellingSource final : public Source {
+ public:
+  TellingSource(std::unique_ptr<Source> source, std::function<void(const Item&)> tell)
+      : source_(std::move(source)), tell_(std::move(tell)) {}
+
+  Next next() override {
+    Next next = source_->next();
+    const auto* item = std::get_if<Item>(&next);
+    if (item != nullptr && !item->trouble.empty()) tell_(*item);
+    return next;
+  }
+  std::optional<std::size_t> size() const override { return source_->size(); }
+  std::optional<Expected> expected() const override { return source_->expected(); }
+
+ private:
+  const std::unique_ptr<Source> source_;
+  const std::function<void(const Item&)> tell_;
+};
+
 }  // namespace
 
 std::string fill_in(const std::string& url_template, const std::string& code) {
@@ -43,6 +62,11 @@ std::string fill_in(const std::string& url_template, const std::string& code) {
 
 std::unique_ptr<Source> from_codes(Codes codes, std::string url_template) {
   return std::make_unique<CodeSource>(std::move(codes), std::move(url_template));
+}
+
+std::unique_ptr<Source> telling_trouble(std::unique_ptr<Source> source,
+                                        std::function<void(const Item&)> tell) {
+  return std::make_unique<TellingSource>(std::move(source), std::move(tell));
 }
 
 }  // namespace flagship::fetch

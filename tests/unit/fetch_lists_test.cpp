@@ -6,10 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <filesystem>
-#include <fstream>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,14 +16,11 @@
 #include "flagship/v1/fetch.pb.h"
 #include "master/fetch/country_codes.hpp"
 #include "master/fetch/source.hpp"
-#include "tests/support/patience.hpp"
+#include "tests/unit/fetch_lists.hpp"
 
 namespace flagship::fetch {
 namespace {
 
-using test::kPatience;
-
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::ElementsAre;
@@ -36,60 +29,18 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-class Lists : public testing::Test {
+class Lists : public ListTest {
  protected:
-  ~Lists() override { fs::remove_all(folder_); }
-
-  std::string file(const std::string& bytes) {
-    const fs::path path = folder_ / "list.txt";
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
-  }
-
-  std::unique_ptr<Source> open(const std::string& path, std::optional<std::size_t> limit = {}) {
-    return from_list(path, limit, [this] {
-      const std::lock_guard lock(mutex_);
-      woken_ = true;
-      condition_.notify_one();
-    });
-  }
-
-  /// The next item, waited for; nothing: the end, or not within kPatience.
-  std::optional<Item> next(Source& source) {
-    for (;;) {
-      Next next = source.next();
-      if (auto* item = std::get_if<Item>(&next)) return std::move(*item);
-      if (std::holds_alternative<AtEnd>(next)) return std::nullopt;
-      std::unique_lock lock(mutex_);
-      if (!condition_.wait_for(lock, kPatience, [this] { return woken_; })) return std::nullopt;
-      woken_ = false;
-    }
-  }
-
-  std::vector<Item> all(const std::string& bytes, std::optional<std::size_t> limit = {}) {
-    const auto source = open(file(bytes), limit);
-    std::vector<Item> items;
-    while (auto item = next(*source)) items.push_back(std::move(*item));
-    return items;
+  std::vector<Item> items(const std::string& bytes, std::optional<std::size_t> limit = {}) {
+    return all({file(bytes)}, limit);
   }
 
   std::vector<std::string> urls(const std::string& bytes, std::optional<std::size_t> limit = {}) {
     std::vector<std::string> urls;
-    for (const Item& item : all(bytes, limit))
+    for (const Item& item : items(bytes, limit))
       urls.push_back(item.trouble.empty() ? item.url : "bad");
     return urls;
   }
-
-  static fs::path make_folder() {
-    std::string name = "/tmp/fj-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    return name;
-  }
-
-  const fs::path folder_ = make_folder();
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  bool woken_ = false;
 };
 
 TEST_F(Lists, HoldAUrlALineInTheirOrder) {
@@ -119,23 +70,23 @@ TEST_F(Lists, SchemesCountInAnyCase) {
 }
 
 TEST_F(Lists, ALineWithoutAUrlIsAnErrorThatHasItsNumber) {
-  const auto items = all("# comment\n\nhttp://h/a\nnot a url\nftp://h/x\nhttp://\nhttp://h/a b\n");
-  ASSERT_THAT(items, SizeIs(5));
-  EXPECT_EQ(items[0].trouble, "");
-  for (std::size_t i = 1; i < items.size(); ++i) {
+  const auto read = items("# comment\n\nhttp://h/a\nnot a url\nftp://h/x\nhttp://\nhttp://h/a b\n");
+  ASSERT_THAT(read, SizeIs(5));
+  EXPECT_EQ(read[0].trouble, "");
+  for (std::size_t i = 1; i < read.size(); ++i) {
     const std::string number = std::to_string(i + 3);
-    EXPECT_EQ(items[i].index, i);
-    EXPECT_EQ(items[i].key, "line " + number);
-    EXPECT_THAT(items[i].trouble, HasSubstr("list.txt:" + number + " holds no http or https URL"));
+    EXPECT_EQ(read[i].index, i);
+    EXPECT_EQ(read[i].key, "line " + number);
+    EXPECT_THAT(read[i].trouble, HasSubstr("list.txt:" + number + " holds no http or https URL"));
   }
 }
 
 TEST_F(Lists, KeysAreTheLastSegmentOfTheUrl) {
-  const auto items = all("http://h/flags/br.gif\nhttp://h/\nhttp://h\n");
-  ASSERT_THAT(items, SizeIs(3));
-  EXPECT_EQ(items[0].key, "br");
-  EXPECT_EQ(items[1].key, "index");
-  EXPECT_EQ(items[2].key, "index");
+  const auto read = items("http://h/flags/br.gif\nhttp://h/\nhttp://h\n");
+  ASSERT_THAT(read, SizeIs(3));
+  EXPECT_EQ(read[0].key, "br");
+  EXPECT_EQ(read[1].key, "index");
+  EXPECT_EQ(read[2].key, "index");
 }
 
 TEST_F(Lists, TheLimitIsOfItems) {
@@ -149,10 +100,10 @@ TEST_F(Lists, AHugeLineIsAnErrorAndTheNextIsRead) {
 }
 
 TEST_F(Lists, NulBytesDoNotEndALine) {
-  const auto items = all(std::string("http://h/a\0b\nhttp://h/c\n", 24));
-  ASSERT_THAT(items, SizeIs(2));
-  EXPECT_EQ(items[0].url, std::string("http://h/a\0b", 12));
-  EXPECT_EQ(items[1].url, "http://h/c");
+  const auto read = items(std::string("http://h/a\0b\nhttp://h/c\n", 24));
+  ASSERT_THAT(read, SizeIs(2));
+  EXPECT_EQ(read[0].url, std::string("http://h/a\0b", 12));
+  EXPECT_EQ(read[1].url, "http://h/c");
 }
 
 TEST_F(Lists, AUrlThatIsNoUtf8ReachesItsWorkerAsItIs) {
@@ -172,14 +123,14 @@ TEST_F(Lists, AUrlThatIsNoUtf8ReachesItsWorkerAsItIs) {
 TEST_F(Lists, ManyLinesComeWholeAndInOrder) {
   std::string text;
   for (int i = 0; i < 50'000; ++i) text += "http://h/" + std::to_string(i) + "\n";
-  const auto items = all(text);
-  ASSERT_THAT(items, SizeIs(50'000));
-  for (std::size_t i = 0; i < items.size(); ++i) ASSERT_EQ(items[i].key, std::to_string(i));
+  const auto read = items(text);
+  ASSERT_THAT(read, SizeIs(50'000));
+  for (std::size_t i = 0; i < read.size(); ++i) ASSERT_EQ(read[i].key, std::to_string(i));
 }
 
 TEST_F(Lists, OneThatCannotBeOpenedIsRefusedByName) {
   try {
-    open(folder_ / "none.txt");
+    open({folder_ / "none.txt"});
     ADD_FAILURE() << "opened";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("none.txt"), HasSubstr("No such file")));
@@ -188,7 +139,7 @@ TEST_F(Lists, OneThatCannotBeOpenedIsRefusedByName) {
 
 TEST_F(Lists, AFolderIsNone) {
   try {
-    open(folder_);
+    open({folder_});
     ADD_FAILURE() << "opened";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("it is a folder"));
@@ -196,19 +147,19 @@ TEST_F(Lists, AFolderIsNone) {
 }
 
 TEST_F(Lists, FilesAreCountedAsFarAsItMatters) {
-  EXPECT_EQ(count_items(file("# c\n\n http://h/a\r\nbad\n\t\r\nhttp://h/b"), 100), 3u);
-  EXPECT_EQ(count_items(file("a\nb\nc\n"), 2), 2u);
-  EXPECT_EQ(count_items(file(""), 7), 0u);
-  EXPECT_EQ(count_items(folder_ / "none", 7), 7u);
-  EXPECT_EQ(count_items("-", 7), 7u);
-  EXPECT_EQ(count_items("/dev/null", 7), 7u);
+  EXPECT_EQ(count_items({file("# c\n\n http://h/a\r\nbad\n\t\r\nhttp://h/b")}, 100), 3u);
+  EXPECT_EQ(count_items({file("a\nb\nc\n")}, 2), 2u);
+  EXPECT_EQ(count_items({file("")}, 7), 0u);
+  EXPECT_EQ(count_items({folder_ / "none"}, 7), 7u);
+  EXPECT_EQ(count_items({"-"}, 7), 7u);
+  EXPECT_EQ(count_items({"/dev/null"}, 7), 7u);
 }
 
 TEST_F(Lists, ASlowPipeYieldsWhatItHasBeforeItsEnd) {
   const std::string path = folder_ / "pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const int writer = ::open(path.c_str(), O_RDWR);
-  const auto source = open(path);
+  const auto source = open({path});
   EXPECT_TRUE(std::holds_alternative<NotYet>(source->next()));
   ASSERT_EQ(write(writer, "http://h/a\nhttp://h/", 20), 20);
   EXPECT_EQ(next(*source).value_or(Item{}).url, "http://h/a");
@@ -223,7 +174,7 @@ TEST_F(Lists, DestructionDoesNotWaitForAPipe) {
   const std::string path = folder_ / "pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const int writer = ::open(path.c_str(), O_RDWR);
-  open(path).reset();
+  open({path}).reset();
   close(writer);
 }
 

@@ -66,7 +66,7 @@ FakeSource items(std::uint64_t count) {
 }
 
 struct Watching final : Observer {
-  void ended(ItemReport&& report, const Totals& totals) override {
+  void ended(const ItemReport& report, const Totals& totals) override {
     keys.push_back(report.item.key);
     attempts[report.item.key] = report.attempts;
     results[report.item.key] = report.result;

@@ -368,7 +368,7 @@ TEST_F(StoreTest, TextsThatAreNoTextComeBackAsTheyWere) {
 class Told final : public Observer {
  public:
   explicit Told(const std::filesystem::path& folder) : reader_(open_record_to_read(folder)) {}
-  void ended(ItemReport&& report, const Totals& totals) override {
+  void ended(const ItemReport& report, const Totals& totals) override {
     keys.push_back(report.item.key);
     last = totals;
     on_record.push_back(reader_.integer("SELECT count(*) FROM item").value_or(0));
@@ -389,7 +389,7 @@ TEST_F(StoreTest, NothingIsToldBeforeItIsOnRecord) {
   recorder.took_in(3000);
   for (std::uint64_t i = 0; i < 3000; ++i) {
     ++totals.errors;
-    recorder.ended(failed(i, v1::DNS), totals);
+    recorder.take(failed(i, v1::DNS), totals);
   }
   recorder.finish();
   ASSERT_THAT(told.keys, SizeIs(3000));
@@ -405,7 +405,7 @@ TEST_F(StoreTest, ARecordThatCannotBeWrittenStopsTheRun) {
   std::atomic<bool> stopped{false};
   recorder.on_news([] {}, [&stopped] { stopped = true; });
   sql("DROP TABLE item");
-  recorder.ended(failed(0, v1::DNS), {});
+  recorder.take(failed(0, v1::DNS), {});
   EXPECT_TRUE(test::wait_until([&stopped] { return stopped.load(); }));
   recorder.finish();
   EXPECT_THAT(recorder.trouble(), HasSubstr("cannot use the record"));

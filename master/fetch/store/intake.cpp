@@ -89,7 +89,7 @@ std::optional<RecordedItem> Intake::recorded(const Item& item) {
       before->key == item.key && (options_.by_key || before->url == shown_url(item.url));
   if (!same) ++changed_;
   // A name is no longer free when another item, new in the list, got it.
-  if (!same || (!before->path.empty() && !names_.take(before->path))) return std::nullopt;
+  if (!same || (!before->path.empty() && !names_.take_again(before->path))) return std::nullopt;
   return before;
 }
 
@@ -113,7 +113,9 @@ void Intake::count(const RecordedItem& recorded) {
 
 void Intake::give_path(Item& item, const std::string& given_before) {
   const bool ours = !given_before.empty();
-  const std::string name = ours ? given_before : names_.name_for(item.key, item.url);
+  const std::string name = ours        ? given_before
+                           : item.name ? names_.take(*item.name, extension_of(item.url))
+                                       : names_.name_for(item.key, item.url);
   item.path = in_files() ? path_of(name) : name;
   if (!in_files()) return;
   if (known_) known_->add_conditions(item);

@@ -56,7 +56,10 @@ class Intake final : public Source {
   Intake(Source& source, IntakeOptions options, Told told);
 
   Next next() override;
-  std::optional<std::size_t> size() const override { return source_.size(); }
+  std::optional<std::size_t> size() const override { return std::nullopt; }
+  std::optional<Expected> expected() const override {
+    return options_.resume ? std::nullopt : source_.expected();
+  }
 
   /// Of the items that were left out, since they are on record.
   const Totals& before() const { return before_; }

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "master/fetch/report.hpp"
 #include "master/fetch/store/file_state.hpp"
 #include "master/fetch/store/schema.hpp"
 #include "worker/fetch/url.hpp"
@@ -42,16 +43,19 @@ void RecordedItems::read_page(std::uint64_t from) {
 KnownFiles::KnownFiles(const std::filesystem::path& folder)
     : database_(open_record_to_read(folder)),
       file_(database_,
-            "SELECT etag, last_modified, bytes, modified FROM file WHERE path = ? AND url = ?"),
+            "SELECT etag, last_modified, bytes, modified, sha256 FROM file "
+            "WHERE path = ? AND url = ?"),
       any_(database_.integer("SELECT 1 FROM file LIMIT 1").has_value()) {}
 
 void KnownFiles::add_conditions(Item& item) {
   if (!any_) return;
-  file_.start(name_in(item.path), shown_url(item.url));
+  const std::string url = shown_url(item.url);
+  file_.start(name_in(item.path), url);
   if (!file_.step()) return;
   const auto state = state_of(item.path);
+  const bool wanted = item.expected_sha256.empty() || file_.text(4) == hex(item.expected_sha256);
   const bool same =
-      state && state->bytes == file_.integer(2) && state->modified == file_.integer(3);
+      wanted && state && state->bytes == file_.integer(2) && state->modified == file_.integer(3);
   if (same) {
     item.etag = file_.text(0);
     item.last_modified = file_.text(1);

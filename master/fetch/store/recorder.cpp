@@ -52,7 +52,7 @@ void Recorder::failed(const Item& item, int number, const v1::FetchResult& resul
   work_.notify_one();
 }
 
-void Recorder::ended(ItemReport&& report, const Totals& totals) {
+void Recorder::take(ItemReport&& report, const Totals& totals) {
   {
     std::unique_lock lock(mutex_);
     if (!trouble_.empty()) return;
@@ -116,7 +116,7 @@ void Recorder::tell_settled() {
       --settled_;
       --taken_;
     }
-    next_.ended(std::move(first->report), first->totals);
+    next_.take(std::move(first->report), first->totals);
   }
 }
 

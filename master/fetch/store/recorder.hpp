@@ -48,7 +48,7 @@ class Recorder final : public Observer {
   void completed(const Item& item, const ResultFuture& future) override;
   void failed(const Item& item, int number, const v1::FetchResult& result,
               const Outcome& where) override;
-  void ended(ItemReport&& report, const Totals& totals) override;
+  void take(ItemReport&& report, const Totals& totals) override;
   std::optional<std::chrono::steady_clock::time_point> idle(const Totals& totals) override;
 
  private:

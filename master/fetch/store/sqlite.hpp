@@ -51,12 +51,13 @@ class Statement {
  public:
   Statement(Database& database, std::string_view sql);
 
-  /// Runs it to its end with these values; texts that are to be read meanwhile must last as long.
+  /// Runs it to its end with these values.
   template <class... Values>
   void run(const Values&... values) {
     start(values...);
     while (step()) continue;
   }
+  /// Texts must last until it is started again or reset: they are not copied.
   template <class... Values>
   void start(const Values&... values) {
     reset();

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace flagship::cli {
+
+/// An option, or an argument, as a manual shows it.
+struct ShownOption {
+  std::vector<std::string> names;  // "-o", "--output"; none: an argument
+  std::string value;               // "DIR"; empty: it has none
+  std::string help;
+  std::vector<std::string> words{};  // that its value can be; empty: others than a few words
+
+  bool takes_file() const { return value == "FILE"; }
+  bool takes_folder() const { return value == "DIR"; }
+};
+
+/// "flagship" itself, or what may follow it.
+struct ShownCommand {
+  std::string name;  // "fetch"; empty: flagship itself
+  std::string help;
+  std::vector<ShownOption> options;
+};
+
+/// All of them, flagship itself first.
+std::vector<ShownCommand> shown_commands(CLI::App& app);
+
+}  // namespace flagship::cli

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// A list that gzip packed.
+#include "tests/fuzz/list_target.hpp"
+
+FUZZ_TARGET(gzip) { flagship::fuzz::read_list(bytes, {"list.txt.gz"}); }

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Lists of every kind through the real program, and what it shows of a run.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/integration/cli_fixture.hpp"
+
+namespace flagship::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class ListKinds : public CliTest {
+ protected:
+  std::string url(const std::string& code) const {
+    return server_.url() + "/" + code + "/" + code + ".gif";
+  }
+  Ended fetch(Words more) const {
+    more.insert(more.begin(), {"fetch", "--allow-private", "--order", "input", "--json"});
+    return flagship(std::move(more));
+  }
+  void pack(const std::string& name) const {
+    EXPECT_EQ(run({.argv = {"/bin/gzip", (here() / name).string()}}).exit_code, 0);
+  }
+
+  Server server_{command({"serve"})};
+};
+
+TEST_F(ListKinds, AllOfThemFetchTheSame) {
+  const std::string br = url("br"), us = url("us");
+  write("a.txt", br + "\n" + us + "\n");
+  write("b.csv", "id,url\r\n1," + br + "\r\n2,\"" + us + "\"\r\n");
+  write("c.tsv", "url\tid\n" + br + "\t1\n" + us + "\t2\n");
+  write("d.jsonl", "{\"url\":\"" + br + "\"}\n{\"url\":\"" + us + "\"}\n");
+  for (const std::string name : {"a.txt", "b.csv", "c.tsv", "d.jsonl"}) {
+    for (const bool packed : {false, true}) {
+      if (packed) pack(name);
+      const Ended ended = fetch({"--from", name + (packed ? ".gz" : ""), "-o", "out", "-w", "4"});
+      EXPECT_EQ(ended.exit_code, 0) << ended.err;
+      EXPECT_THAT(files("out"), ElementsAre("br.gif", "us.gif"));
+      EXPECT_THAT(ended.err, HasSubstr("\n2 concurrent connections, 2 worker processes.\n"));
+      std::filesystem::remove_all(here() / "out");
+    }
+  }
+}
+
+TEST_F(ListKinds, ColumnsMakeUrlsKeysAndNames) {
+  write("l.csv", "code,country,set\nbr,Brazil,a\nus,../United/States,b\n");
+  const Ended ended = fetch({"--from", "l.csv", "--template", server_.url() + "/{code}/{code}.gif",
+                             "--key", "country", "--name", "{set}-{key}{ext}"});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_THAT(files(), ElementsAre("a-Brazil.gif", "b-.._United_States.gif"));
+  EXPECT_TRUE(by_key(ended.out).contains("Brazil"));
+}
+
+TEST_F(ListKinds, AColumnThatIsNotThereIsAUsageErrorThatTouchesNothing) {
+  write("l.csv", "code,country\nbr,Brazil\n");
+  for (const Words& how : {Words{"--url", "link"}, Words{"--template", "http://h/{link}"},
+                           Words{"--template", "http://h/{code}", "--name", "{link}"},
+                           Words{"--template", "http://h/{code}", "--checksum", "link"}}) {
+    Words arguments{"--from", "l.csv"};
+    arguments.insert(arguments.end(), how.begin(), how.end());
+    const Ended ended = fetch(arguments);
+    EXPECT_EQ(ended.exit_code, 2);
+    EXPECT_THAT(ended.err, AllOf(HasSubstr("there is no column 'link'; there are: code, country"),
+                                 Not(HasSubstr("site:"))));
+    EXPECT_THAT(names_in(here()), ElementsAre("l.csv"));
+  }
+}
+
+TEST_F(ListKinds, AColumnThatAPipeHasNotIsAUsageErrorToo) {
+  const std::string pipe = here() / "l.csv";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  Program program(command({"fetch", "--from", "l.csv", "--key", "id"}));
+  const int writer = ::open(pipe.c_str(), O_WRONLY);
+  EXPECT_EQ(::write(writer, "url\n", 4), 4);
+  EXPECT_EQ(program.wait().exit_code, 2);
+  ::close(writer);
+  EXPECT_THAT(program.err(), HasSubstr("--key: there is no column 'id'; there are: url"));
+}
+
+TEST_F(ListKinds, AChecksumThatIsNoneIsAnErrorOfItsItem) {
+  write("l.csv", "url,sum\n" + url("br") + ",123\n");
+  const Ended ended = fetch({"--from", "l.csv", "--checksum", "sum"});
+  EXPECT_EQ(ended.exit_code, 1);
+  const auto lines = json_lines(ended.out);
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["class"], "bad_input");
+  EXPECT_THAT(lines[0]["reason"], HasSubstr("l.csv:2 has no SHA-256"));
+}
+
+TEST_F(ListKinds, StrictStopsAtTheFirstBadLine) {
+  std::string list = url("br") + "\nnonsense\n";
+  for (int i = 0; i < 2000; ++i) list += url("us") + "?" + std::to_string(i) + "\n";
+  write("l.txt", list);
+  const Ended ended = fetch({"--from", "l.txt", "--strict"});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("l.txt:2 holds no http or https URL"),
+                               HasSubstr("Stopped at the first line that is no item (--strict).")));
+  EXPECT_THAT(json_lines(ended.out).size(), ::testing::Lt(3u));
+}
+
+TEST_F(ListKinds, APackedListThatIsCutShortGivesWhatItHas) {
+  write("l.txt", url("br") + "\n");
+  pack("l.txt");
+  const std::string packed = read_file(here() / "l.txt.gz");
+  write("l.txt.gz", packed.substr(0, packed.size() - 3));
+  const Ended ended = fetch({"--from", "l.txt.gz"});
+  EXPECT_EQ(ended.exit_code, 1);
+  const auto lines = json_lines(ended.out);
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_EQ(lines[0]["outcome"], "ok");
+  EXPECT_THAT(lines[1]["reason"], HasSubstr("cut short"));
+}
+
+TEST_F(ListKinds, DryRunSaysWhereTheUrlsComeFrom) {
+  write("l.csv", "code\nbr\n");
+  const Ended ended =
+      flagship({"fetch", "--from", "l.csv", "--template", "http://h/{code}", "--dry-run"});
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("From: http://h/{code}\n"));
+}
+
+class Sight : public ListKinds {};
+
+TEST_F(Sight, TheReportOfAListGoesOnBelowItsCounts) {
+  write("l.txt", url("br") + "\nbad\n" + url("us") + "\n");
+  const Ended ended = flagship({"fetch", "--from", "l.txt", "--allow-private"});
+  EXPECT_THAT(ended.err, ContainsRegex("\n  2 files downloaded.\n  1 error.\nElapsed time: "
+                                       "[0-9.]+s\nReceived [0-9]+ B, [^,]*/s, [0-9.]+ files/s.\n"
+                                       "Time of a file: p50 [^,]*, p90 [^,]*, p99 [^,]*, at most "
+                                       "[^,]*\\.\nErrors: 1 bad_input.\n$"));
+}
+
+TEST_F(Sight, ASummaryIsWrittenAsJson) {
+  write("l.txt", url("br") + "\n" + url("zz") + "\n");
+  EXPECT_EQ(fetch({"--from", "l.txt", "--summary", "s.json"}).exit_code, 1);
+  const Json summary = Json::parse(read_file(here() / "s.json"));
+  EXPECT_EQ(summary["ok"], 1);
+  EXPECT_EQ(summary["not_found"], 1);
+  EXPECT_EQ(summary["complete"], true);
+}
+
+TEST_F(Sight, ASummaryThatCannotBeWrittenIsASentence) {
+  const Ended ended = flagship({"fetch", "BR", "--summary", "none/s.json"});
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_THAT(ended.err, HasSubstr("flagship fetch: cannot write 'none/s.json': No such file"));
+}
+
+TEST_F(Sight, MetricsAreKeptWhileItRuns) {
+  Command slow = command({"fetch", "BR", "--metrics", "m.prom", "-s", "DELAY", "--delay", "1m"});
+  Program program(slow);
+  EXPECT_TRUE(wait_until([&] {
+    return std::filesystem::exists(here() / "m.prom") &&
+           read_file(here() / "m.prom").find("\nflagship_finished 0\n") != std::string::npos;
+  }));
+  EXPECT_TRUE(wait_until([&] {
+    program.signal(SIGINT);
+    return !program.running();
+  }));
+  EXPECT_EQ(program.wait().exit_code, 130);
+  EXPECT_THAT(read_file(here() / "m.prom"), EndsWith("\nflagship_finished 1\n"));
+}
+
+TEST_F(Sight, MetricsThatCannotBeWrittenEndItBeforeItBegins) {
+  const Ended ended = flagship({"fetch", "BR", "--metrics", "none/m.prom"});
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("cannot write 'none/m.prom'"), Not(HasSubstr("site:"))));
+  EXPECT_THAT(names_in(here()), IsEmpty());
+}
+
+TEST_F(Sight, OffTerminalThereIsALineNowAndThen) {
+  Program program(command({"fetch", "BR", "-s", "DELAY", "--delay", "1m"}));
+  EXPECT_TRUE(program.warns("0/1 flags, 0/s\n"));
+  EXPECT_TRUE(wait_until([&] {
+    program.signal(SIGINT);
+    return !program.running();
+  }));
+}
+
+}  // namespace
+}  // namespace flagship::testing

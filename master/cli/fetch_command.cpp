@@ -147,7 +147,7 @@ class FetchCommand {
     say(site_line());
     say(plan_.flags ? fetch::searching_line(plan_.codes)
                     : "Downloading the files listed in " + list_name());
-    const fetch::Totals totals = drive(run, intake_ ? *intake_ : *source);
+    const fetch::Totals totals = attended(run, intake_ ? *intake_ : *source);
     console.finish();
     if (record_) end_record(run.complete());
     if (options_.verbose) say(http_line(options_.transfer));
@@ -210,16 +210,6 @@ class FetchCommand {
   void end_record(bool complete) {
     if (!recorder_->trouble().empty()) throw fetch::RecordError(recorder_->trouble());
     record_->finish(complete, complete ? intake_->places() : std::nullopt);
-  }
-
-  fetch::Totals drive(fetch::Run& run, fetch::Source& source) {
-    const Attachment attached(*this, run);
-    if (recorder_)
-      recorder_->on_news([this] { with_run(&fetch::Run::wake); },
-                         [this] { with_run(&fetch::Run::stop); });
-    const fetch::Totals totals = run(source, [](fetch::Item&) {});
-    if (recorder_) recorder_->finish();
-    return totals;
   }
 
   std::string path_of(const std::string& name) const {
@@ -336,19 +326,18 @@ class FetchCommand {
                           fetch::summary_json(tally_, Clock::now() - begin_, complete));
   }
 
-  /// The run that signals and the record speak to, for as long as it lives.
-  class Attachment {
-   public:
-    Attachment(FetchCommand& command, fetch::Run& run) : command_(command) {
-      command_.attach(&run);
-    }
-    ~Attachment() { command_.attach(nullptr); }
-    Attachment(const Attachment&) = delete;
-    Attachment& operator=(const Attachment&) = delete;
-
-   private:
-    FetchCommand& command_;
-  };
+  /// Signals and the record reach the run as long as it goes on, however it ends.
+  fetch::Totals attended(fetch::Run& run, fetch::Source& source) {
+    attach(&run);
+    const auto detach = [](FetchCommand* command) { command->attach(nullptr); };
+    const std::unique_ptr<FetchCommand, decltype(detach)> attached(this, detach);
+    if (recorder_)
+      recorder_->on_news([this] { with_run(&fetch::Run::wake); },
+                         [this] { with_run(&fetch::Run::stop); });
+    const fetch::Totals totals = run(source, [](fetch::Item&) {});
+    if (recorder_) recorder_->finish();
+    return totals;
+  }
 
   void attach(fetch::Run* run) {
     const std::lock_guard lock(mutex_);

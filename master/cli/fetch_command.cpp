@@ -126,11 +126,10 @@ class FetchCommand {
     give_up_at = Clock::duration::max().count();
     std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error code, not an end
     const Signals signals([this](int, int times) { on_signal(times); });
-    std::optional<OutputFolder> folder;
-    if (keeps_record()) folder.emplace(options_.output);
+    if (keeps_record()) folder_.emplace(options_.output);
     std::optional<ShardFolder> shards;
     if (options_.sink == SinkKind::tar) shards.emplace(options_.output);
-    resume_ = folder && folder->holds_partials();
+    resume_ = folder_ && folder_->holds_partials();
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
     fetch::Console console(console_options(), tally_);
@@ -152,7 +151,7 @@ class FetchCommand {
     if (record_) end_record(run.complete());
     if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
-    if (folder && run.complete()) folder->drop_partials();
+    if (folder_ && run.complete()) folder_->drop_partials();
     report(totals, run.complete(), signals.first());
     if (metrics) metrics->finish();
     write_summary(run.complete());
@@ -374,6 +373,7 @@ class FetchCommand {
   bool resume_ = false;  // there are beginnings of files from a run before
   fetch::Tally tally_;
   std::optional<serve::Server> server_;
+  std::optional<OutputFolder> folder_;
   std::optional<fetch::Record> record_;
   std::optional<fetch::Recorder> recorder_;
   std::optional<fetch::Intake> intake_;

@@ -289,7 +289,8 @@ TEST_F(StoreTest, WhatARunLeftBehindWasNotThereBeforeIt) {
 
 TEST_F(StoreTest, ASecondRunInTheSameFolderIsRefused) {
   {
-    const Record record(folder_.path(), facts());
+    Record record(folder_.path(), facts());
+    put(record, {failed(0, v1::DNS)});
     EXPECT_THAT(why_not(), HasSubstr("another run is at work"));
     EXPECT_TRUE(RunLock::held(folder_.path()));
   }
@@ -305,9 +306,17 @@ TEST_F(StoreTest, ForeignNewerAndDamagedRecordsAreRefusedInWords) {
   sql("CREATE TABLE item (a)");
   EXPECT_THAT(why_not(), HasSubstr("no record of flagship"));
   std::filesystem::remove(record_file(folder_.path()));
-  EXPECT_EQ(why_not(), "it worked");
+  {
+    Record record(folder_.path(), facts());
+    put(record, {failed(0, v1::DNS)});
+  }
   sql("PRAGMA user_version = 99");
   EXPECT_THAT(why_not(), HasSubstr("version 99"));
+}
+
+TEST_F(StoreTest, ARecordOfNothingIsNotKept) {
+  EXPECT_EQ(why_not(), "it worked");
+  EXPECT_FALSE(has_record(folder_.path()));
 }
 
 TEST_F(StoreTest, OthersMayNotReadTheRecord) {

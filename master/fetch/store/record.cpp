@@ -52,12 +52,13 @@ std::optional<std::int64_t> modified_at(const std::string& path) {
 }  // namespace
 
 Record::Record(const std::filesystem::path& folder, const RunFacts& facts)
-    : lock_(folder), database_(open_record(folder, lock_)) {
-  database_.run(kSettings);
-  database_.run(facts.careful ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-  Transaction transaction(database_);
+    : file_(record_file(folder)), lock_(folder), database_(open_record(folder, lock_)) {
+  database_->run(kSettings);
+  database_->run(facts.careful ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  Transaction transaction(*database_);
   facts.resume ? go_on(facts) : begin(facts);
   transaction.commit();
+  holds_something_ = facts.resume || run_ > 1;
   put_item_.emplace(
       database_,
       "INSERT OR REPLACE INTO item (place, key, url, path, shard, outcome, class, reason, "
@@ -65,17 +66,24 @@ Record::Record(const std::filesystem::path& folder, const RunFacts& facts)
       "last_modified, modified, ms, lookup_ms, connect_ms, tls_ms, first_byte_ms, "
       "host, worker, pid, ended) "
       "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
-  put_begun_.emplace(database_,
+  put_begun_.emplace(*database_,
                      "INSERT OR REPLACE INTO item (place, key, url, path) VALUES (?,?,?,?)");
-  put_attempt_.emplace(database_,
+  put_attempt_.emplace(*database_,
                        "INSERT INTO attempt (place, number, class, reason, status, ms, host, "
                        "worker, pid, ended) VALUES (?,?,?,?,?,?,?,?,?,?)");
-  put_under_way_.emplace(database_, "UPDATE run SET under_way = ? WHERE id = ?");
+  put_under_way_.emplace(*database_, "UPDATE run SET under_way = ? WHERE id = ?");
+}
+
+Record::~Record() {
+  if (holds_something_) return;
+  put_item_.reset(), put_begun_.reset(), put_attempt_.reset(), put_under_way_.reset();
+  database_.reset();
+  for (const char* end : {"-wal", "-shm", ""}) unlink((file_.string() + end).c_str());
 }
 
 // Its files are still there: what is known of them helps the next run not to fetch them again.
 void Record::retire_last_run() {
-  database_.run(R"sql(
+  database_->run(R"sql(
     INSERT OR REPLACE INTO file
       SELECT path, url, etag, last_modified, bytes, sha256, modified, (SELECT max(id) FROM run)
       FROM item
@@ -93,21 +101,21 @@ void Record::retire_last_run() {
 
 void Record::begin(const RunFacts& facts) {
   replaced_unfinished_ =
-      database_.integer("SELECT complete FROM run ORDER BY id DESC LIMIT 1").value_or(1) == 0;
+      database_->integer("SELECT complete FROM run ORDER BY id DESC LIMIT 1").value_or(1) == 0;
   retire_last_run();
-  Statement(database_,
+  Statement(*database_,
             "INSERT INTO run (program, arguments, host, pid, began, expected, most_in_flight) "
             "VALUES (?,?,?,?,?,?,?)")
       .run("flagship " + std::string(kVersion), facts.arguments, this_host(), getpid(),
            now_in_seconds(), facts.expected, facts.most_in_flight);
-  run_ = *database_.integer("SELECT max(id) FROM run");
+  run_ = *database_->integer("SELECT max(id) FROM run");
 }
 
 void Record::go_on(const RunFacts& facts) {
-  const auto last = database_.integer("SELECT max(id) FROM run");
+  const auto last = database_->integer("SELECT max(id) FROM run");
   if (!last) throw RecordError("there is no run to go on with");
   run_ = *last;
-  Statement(database_,
+  Statement(*database_,
             "UPDATE run SET arguments = ?, host = ?, pid = ?, resumed = ?, ended = NULL, "
             "complete = 0, expected = ?, most_in_flight = ?, under_way = 0 WHERE id = ?")
       .run(facts.arguments, this_host(), getpid(), now_in_seconds(), facts.expected,
@@ -116,7 +124,7 @@ void Record::go_on(const RunFacts& facts) {
 
 void Record::write(const RecordBatch& batch) {
   const double now = now_in_seconds();
-  Transaction transaction(database_);
+  Transaction transaction(*database_);
   for (const BegunItem& item : batch.begun)
     put_begun_->run(item.place, item.key, shown_url(item.url), name_in(item.path));
   for (const FailedAttempt& attempt : batch.failed)
@@ -129,6 +137,7 @@ void Record::write(const RecordBatch& batch) {
   for (const ItemReport* report : batch.ended) put(*report, now);
   put_under_way_->run(batch.under_way, run_);
   transaction.commit();
+  holds_something_ = true;
 }
 
 void Record::put(const ItemReport& report, double now) {
@@ -155,9 +164,9 @@ void Record::put(const ItemReport& report, double now) {
 }
 
 void Record::finish(bool complete, std::optional<std::uint64_t> items) {
-  Transaction transaction(database_);
-  if (items) Statement(database_, "DELETE FROM item WHERE place >= ?").run(*items);
-  Statement(database_, "UPDATE run SET ended = ?, complete = ?, under_way = 0 WHERE id = ?")
+  Transaction transaction(*database_);
+  if (items) Statement(*database_, "DELETE FROM item WHERE place >= ?").run(*items);
+  Statement(*database_, "UPDATE run SET ended = ?, complete = ?, under_way = 0 WHERE id = ?")
       .run(now_in_seconds(), complete, run_);
   transaction.commit();
 }

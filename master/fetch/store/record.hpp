@@ -54,6 +54,10 @@ class Record {
   /// Begins a run there, or goes on with the one that is there. No other run can be at work in the
   /// folder as long as this lives.
   Record(const std::filesystem::path& folder, const RunFacts& facts);
+  /// A record of nothing is not kept: the folder may have been made for it.
+  ~Record();
+  Record(const Record&) = delete;
+  Record& operator=(const Record&) = delete;
 
   /// A run that was not complete had to make room for this one.
   bool replaced_unfinished() const { return replaced_unfinished_; }
@@ -71,8 +75,10 @@ class Record {
   void go_on(const RunFacts& facts);
   void put(const ItemReport& report, double now);
 
+  const std::filesystem::path file_;
   RunLock lock_;
-  Database database_;
+  std::optional<Database> database_;
+  bool holds_something_ = true;
   bool replaced_unfinished_ = false;
   std::int64_t run_ = 0;
   std::optional<Statement> put_item_, put_begun_, put_attempt_, put_under_way_;

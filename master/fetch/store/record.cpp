@@ -60,7 +60,7 @@ Record::Record(const std::filesystem::path& folder, const RunFacts& facts)
   transaction.commit();
   holds_something_ = facts.resume || run_ > 1;
   put_item_.emplace(
-      database_,
+      *database_,
       "INSERT OR REPLACE INTO item (place, key, url, path, shard, outcome, class, reason, "
       "unfinished, attempts, status, bytes, sha256, type, final_url, etag, "
       "last_modified, modified, ms, lookup_ms, connect_ms, tls_ms, first_byte_ms, "

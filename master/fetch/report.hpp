@@ -21,6 +21,9 @@ std::string json_line(const ItemReport& report);
 /// "BR OK", "BR not found: URL", "BR error: ...".
 std::string text_line(const ItemReport& report);
 
+/// "http://host:80: too much at once, now 15".
+std::string news_line(const PlanNews& news);
+
 /// "1 flag", "20 flags"; "files" when the run is a list.
 std::string count_of(std::uint64_t n, bool flags);
 /// "Searching for 20 flags: from BD to VN".

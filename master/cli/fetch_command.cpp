@@ -142,9 +142,7 @@ class FetchCommand {
     say(site_line());
     say(plan_.flags ? fetch::searching_line(plan_.codes)
                     : "Downloading the files listed in " + list_name());
-    attach(&run);
-    const fetch::Totals totals = run(*source, [this](fetch::Item& item) { give_path(item); });
-    attach(nullptr);
+    const fetch::Totals totals = attended(run, *source);
     console.finish();
     if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
@@ -280,6 +278,14 @@ class FetchCommand {
     if (!options_.summary_file.empty())
       fetch::replace_file(options_.summary_file,
                           fetch::summary_json(tally_, Clock::now() - begin_, complete));
+  }
+
+  /// Signals reach the run as long as it goes on, however it ends.
+  fetch::Totals attended(fetch::Run& run, fetch::Source& source) {
+    attach(&run);
+    const auto detach = [](FetchCommand* command) { command->attach(nullptr); };
+    const std::unique_ptr<FetchCommand, decltype(detach)> attached(this, detach);
+    return run(source, [this](fetch::Item& item) { give_path(item); });
   }
 
   void attach(fetch::Run* run) {

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <stdexcept>
 
-#include "master/fetch/list_lines.hpp"
 #include "master/fetch/names.hpp"
 #include "worker/fetch/text.hpp"
 
@@ -79,11 +78,11 @@ void ListItems::look_for_places(const Pattern& pattern, const char* option, bool
 std::string ListItems::at(const Row& row, const std::string& column) const {
   const auto found = index_.find(column);
   const std::size_t index = found == index_.end() ? *key_ : found->second;
-  return std::string(without_blanks(row.values[index].value_or("")));
+  return std::string(trimmed(row.values[index].value_or("")));
 }
 
 std::string ListItems::url_of(const Row& row) const {
-  if (url_) return std::string(without_blanks(row.values[*url_].value_or("")));
+  if (url_) return std::string(trimmed(row.values[*url_].value_or("")));
   return url_pattern_->fill([&](const std::string& place, bool first) {
     const std::string value = at(row, place);
     return first ? value : percent_encoded(value);  // first is the scheme, and more
@@ -92,7 +91,7 @@ std::string ListItems::url_of(const Row& row) const {
 
 std::string ListItems::key_of(const Row& row, const std::string& url) const {
   std::string key;
-  if (key_ && row.values[*key_]) key = without_blanks(*row.values[*key_]);
+  if (key_ && row.values[*key_]) key = trimmed(*row.values[*key_]);
   if (key.empty()) key = stem_of(url);
   return key.empty() ? "index" : key;
 }
@@ -119,7 +118,7 @@ Item ListItems::item_of(Row&& row) const {
     return item;
   }
   if (checksum_) {
-    const auto digest = sha256_of_hex(without_blanks(row.values[*checksum_].value_or("")));
+    const auto digest = sha256_of_hex(trimmed(row.values[*checksum_].value_or("")));
     if (!digest) {
       item.trouble =
           fmt::format("{}has no SHA-256 of 64 hexadecimal digits in '{}'", where, list_.checksum);

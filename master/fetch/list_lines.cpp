@@ -24,10 +24,4 @@ void LineSplitter::end_line(std::deque<Line>& lines) {
   lines.push_back({std::exchange(partial_, {}), ++number_});
 }
 
-std::string_view without_blanks(std::string_view text) {
-  const auto first = text.find_first_not_of(kListBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kListBlanks) - first + 1);
-}
-
 }  // namespace flagship::fetch

@@ -8,8 +8,6 @@
 
 namespace flagship::fetch {
 
-inline constexpr std::string_view kListBlanks = " \t\r";
-
 struct Line {
   std::string text;        // without its end; of a longer one a byte more than the longest
   std::size_t number = 0;  // from 1
@@ -33,7 +31,5 @@ class LineSplitter {
   std::string partial_;
   std::size_t number_ = 0;
 };
-
-std::string_view without_blanks(std::string_view text);
 
 }  // namespace flagship::fetch

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "worker/fetch/text.hpp"
+
 namespace flagship::fetch {
 namespace {
 
@@ -35,7 +37,7 @@ void LineParser::finish(std::deque<Row>& rows) {
 
 void LineParser::take(std::deque<Row>& rows) {
   for (Line& line : lines_) {
-    const std::string_view text = without_blanks(line.text);
+    const std::string_view text = trimmed(line.text);
     if (text.empty() || text.front() == '#') continue;
     Row row{line.number};
     if (line.text.size() > kLongestLine) row.trouble = "is longer than 64 KiB";
@@ -60,7 +62,7 @@ void ObjectParser::finish(std::deque<Row>& rows) {
 
 void ObjectParser::take(std::deque<Row>& rows) {
   for (const Line& line : lines_)
-    if (!without_blanks(line.text).empty()) rows.push_back(row_of(line));
+    if (!trimmed(line.text).empty()) rows.push_back(row_of(line));
   lines_.clear();
 }
 

@@ -122,7 +122,7 @@ Row TableParser::heading() {
   std::vector<std::string> names;
   std::string listed;
   for (std::size_t i = 0; i < ends_.size(); ++i) {
-    names.emplace_back(without_blanks(value(i)));
+    names.emplace_back(trimmed(value(i)));
     listed += (i == 0 ? "" : ", ") + names.back();
   }
   named_ = names.size();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "common/units.hpp"
@@ -46,7 +47,7 @@ std::string percentiles_part(const TimeHistogram& times) {
 std::string time_left_part(const Progress& progress) {
   const std::uint64_t ended = progress.tally.totals().ended();
   const std::uint64_t left = progress.expected->items - std::min(progress.expected->items, ended);
-  return ", " + clock_time(static_cast<double>(left) / progress.rate.items) + " left";
+  return ", " + clock_time(std::ceil(static_cast<double>(left) / progress.rate.items)) + " left";
 }
 
 std::string with_details(const Progress& progress, Detail most) {

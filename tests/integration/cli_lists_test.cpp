@@ -87,6 +87,18 @@ TEST_F(ListKinds, AColumnThatAPipeHasNotIsAUsageErrorToo) {
   EXPECT_THAT(program.err(), HasSubstr("--key: there is no column 'id'; there are: url"));
 }
 
+TEST_F(ListKinds, ABodyMustHaveItsChecksum) {
+  const std::string right = sha256_of(read_file("/usr/share/flags/countries/16x11/br.gif"));
+  write("l.csv", "url,sum\n" + url("br") + "," + right + "\n" + url("us") + "," + right + "\n");
+  const Ended ended = fetch({"--from", "l.csv", "--checksum", "sum"});
+  EXPECT_EQ(ended.exit_code, 1);
+  const auto lines = json_lines(ended.out);
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_EQ(lines[0]["outcome"], "ok");
+  EXPECT_EQ(lines[1]["class"], "bad_checksum");
+  EXPECT_THAT(files(), ElementsAre("br.gif"));
+}
+
 TEST_F(ListKinds, AChecksumThatIsNoneIsAnErrorOfItsItem) {
   write("l.csv", "url,sum\n" + url("br") + ",123\n");
   const Ended ended = fetch({"--from", "l.csv", "--checksum", "sum"});

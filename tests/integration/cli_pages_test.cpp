@@ -82,9 +82,10 @@ TEST_F(Pages, EachCommandHasOneWithTheOptionsOfItsHelp) {
 }
 
 TEST_F(Pages, ThatOfFlagshipNamesEachCommand) {
-  for (const std::string& command : commands())
-    if (!command.empty())
-      EXPECT_THAT(read_file(page("")), HasSubstr(".BR flagship\\-" + command + " (1)\n"));
+  for (const std::string& command : commands()) {
+    if (command.empty()) continue;
+    EXPECT_THAT(read_file(page("")), HasSubstr(".BR flagship\\-" + command + " (1)\n"));
+  }
 }
 
 TEST_F(Pages, AreSetWithoutAWarning) {
@@ -115,7 +116,7 @@ TEST_F(Completion, BashOffersCommandsAndTheOptionsOfEach) {
   for (const std::string& command : commands()) {
     const Words offered = bash_offers(command + " -");
     EXPECT_EQ(Names(offered.begin(), offered.end()), options(command)) << command;
-    EXPECT_THAT(bash_offers("''"), command.empty() ? Contains("fetch") : Contains(command));
+    EXPECT_THAT(bash_offers("''"), Contains(command.empty() ? "fetch" : command));
   }
   EXPECT_THAT(bash_offers("fetch BR -v --all"),
               ElementsAre("--all", "--allow-downgrade", "--allow-private"));

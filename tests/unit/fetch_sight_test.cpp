@@ -135,7 +135,7 @@ TEST(ProgressBar, FitsWhateverTheTerminal) {
   EXPECT_EQ(progress_bar(progress, 200),
             "[" + std::string(15, '#') + std::string(15, '.') + "] " + progress_line(progress));
   EXPECT_EQ(progress_bar(progress, 79),
-            "[###############...............] 100/200 files, 40/s, 3 errors, 2s left");
+            "[###############...............] 100/200 files, 40/s, 3 errors, 3s left");
   EXPECT_EQ(progress_bar(progress, 25), "100/200 files, 40/s");
 }
 

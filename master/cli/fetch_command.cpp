@@ -38,6 +38,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kGrace{5000};
+constexpr std::size_t kAheadAtLeast = 512;    // items handed out beyond those in flight, at most
+constexpr std::size_t kMostOutOfTurn = 4096;  // items that wait for a slow one before them
 
 // A download in this process has no worker that could be killed: here it sees when it is to give up
 // by itself.
@@ -152,7 +154,7 @@ class FetchCommand {
     if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
     if (folder_ && run.complete()) folder_->drop_partials();
-    report(totals, run.complete(), signals.first());
+    report(totals, run, signals.first());
     if (metrics) metrics->finish();
     write_summary(run.complete());
     if (signals.first() != 0) return kSignalled + signals.first();
@@ -274,9 +276,23 @@ class FetchCommand {
     run.order = options_.order;
     run.trace = options_.trace_futures;
     run.grace = kGrace;
-    // Enough to keep every worker busy between two of its messages.
-    run.window = options_.executor == ExecutorKind::inline_ ? 1 : plan_.in_flight * 2 + 512;
+    run.max_errors = options_.max_errors;
+    run.plan = pacing();
+    if (options_.order == fetch::Order::input) run.read_ahead = kMostOutOfTurn;
     return run;
+  }
+
+  fetch::PlanSettings pacing() const {
+    fetch::PlanSettings pacing;
+    pacing.in_flight = plan_.in_flight;
+    pacing.per_origin =
+        options_.per_origin ? static_cast<std::size_t>(*options_.per_origin) : plan_.in_flight;
+    pacing.rate = options_.rate;
+    // Enough to keep every worker busy between two of its messages. A thread takes its next call
+    // before anybody can look at how the one before it ended.
+    if (options_.executor == ExecutorKind::processes)
+      pacing.ahead = plan_.in_flight + kAheadAtLeast;
+    return pacing;
   }
 
   std::unique_ptr<fetch::Source> make_source(fetch::Run& run) {
@@ -290,7 +306,7 @@ class FetchCommand {
     });
   }
 
-  void report(const fetch::Totals& totals, bool complete, int signal) const {
+  void report(const fetch::Totals& totals, const fetch::Run& run, int signal) const {
     if (options_.quiet) return;
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
@@ -305,8 +321,11 @@ class FetchCommand {
       say("Interrupted. What was downloaded is complete. To go on" +
           (record_ ? ": " + resume_command(options_.output, options_.from == "-")
                    : std::string(", run the same command again: it begins anew.")));
+    if (run.had_enough())
+      say("Stopped early: " + std::to_string(totals.errors) +
+          " errors are more than --max-errors allows. What was downloaded is complete.");
     if (stopped_at_trouble_) say("Stopped at the first line that is no item (--strict).");
-    if (totals.ended() == 0 && complete)
+    if (totals.ended() == 0 && run.complete())
       say(before().ended() == 0 ? "The list is empty." : "Nothing was left to do.");
   }
 

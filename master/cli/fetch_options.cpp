@@ -71,6 +71,7 @@ void parse_stall(const std::string& text, Stall& stall) {
 }
 
 constexpr long long kMostWorkers = 100'000;  // more is a mistake
+constexpr double kLeastRate = 0.001, kMostRate = 1'000'000;
 
 void parse_statuses(std::string_view text, std::set<unsigned>& statuses) {
   for (std::string_view rest = text;;) {
@@ -99,6 +100,34 @@ void parse_retry_failed(const std::string& text, std::optional<fetch::RetryFaile
     retry->classes.insert(one);
     rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
   }
+}
+
+/// All of the text as a number, or nothing.
+template <class T>
+std::optional<T> number_of(std::string_view text) {
+  T number{};
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+double parsed_rate(const std::string& text) {
+  const auto rate = number_of<double>(text);
+  if (!rate || !(*rate >= kLeastRate && *rate <= kMostRate))
+    throw CLI::ValidationError("--rate", "'" + text + "' is not a number from 0.001 to 1000000");
+  return *rate;
+}
+
+fetch::MaxErrors parsed_max_errors(const std::string& text) {
+  fetch::MaxErrors most;
+  if (text.ends_with('%'))
+    most.percent = number_of<double>(std::string_view(text).substr(0, text.size() - 1));
+  else
+    most.count = number_of<std::uint64_t>(text);
+  if (!most.count && !(most.percent && *most.percent >= 0 && *most.percent <= 100))
+    throw CLI::ValidationError("--max-errors",
+                               "'" + text + "' is neither a whole number nor a share like 5%");
+  return most;
 }
 
 void declare_what(CLI::App& app, FetchOptions& options) {
@@ -147,6 +176,12 @@ void declare_how(CLI::App& app, FetchOptions& options) {
             "Worker processes, or threads (default: usable CPUs)", kMostWorkers);
   add_count(app, "-m,--max-req", options.max_in_flight, 1,
             "Transfers in flight in the whole run (default: 30)");
+  add_count(app, "--per-origin", options.per_origin, 1,
+            "Transfers in flight for each scheme://host:port (default: as -m)");
+  app.add_option_function<std::string>(
+         "--rate", [&options](const std::string& text) { options.rate = parsed_rate(text); },
+         "Requests a second for each scheme://host:port (default: no limit)")
+      ->type_name("R");
   add_choice<fetch::Order>(
       app, "--order", "ORDER", options.order,
       {{"completion", fetch::Order::completion}, {"input", fetch::Order::input}},
@@ -175,6 +210,11 @@ void declare_limits(CLI::App& app, FetchOptions& options) {
       ->allow_extra_args(false);
   add_duration(app, "--max-retry-after", options.max_retry_after,
                "A server that asks for a longer pause is not waited for (default: 2m)");
+  app.add_option_function<std::string>(
+         "--max-errors",
+         [&options](const std::string& text) { options.max_errors = parsed_max_errors(text); },
+         "Stop early when more than N items are errors, or P% of at least 100 that ended")
+      ->type_name("N|P%");
   add_count(app, "--max-redirects", options.max_redirects, 0, "Redirects to follow (default: 10)");
   app.add_flag("--allow-downgrade", options.allow_downgrade, "Follow redirects from https to http");
   add_size(app, "--limit-rate", options.limit_rate,

@@ -10,6 +10,7 @@
 
 #include "master/cli/server_options.hpp"
 #include "master/cli/transfer_options.hpp"
+#include "master/fetch/max_errors.hpp"
 #include "master/fetch/run.hpp"
 #include "master/fetch/store/intake.hpp"
 
@@ -43,6 +44,8 @@ struct FetchOptions {
   ExecutorKind executor = ExecutorKind::processes;
   int workers = 0;  // 0: usable CPUs
   int max_in_flight = 30;
+  std::optional<int> per_origin;  // nothing: as max_in_flight
+  double rate = 0;                // requests a second for each origin; 0: no limit
   fetch::Order order = fetch::Order::completion;
   std::string worker_program;
 
@@ -52,6 +55,7 @@ struct FetchOptions {
   int retries = 4;
   std::set<unsigned> retry_statuses;
   std::chrono::milliseconds max_retry_after{120'000};
+  fetch::MaxErrors max_errors;
   int max_redirects = 10;
   bool allow_downgrade = false;
   std::uint64_t max_size = std::uint64_t{1} << 30;

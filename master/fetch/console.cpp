@@ -80,6 +80,10 @@ void Console::ended(const ItemReport& report, const Totals&) {
   if (options_.progress && Clock::now() >= next_progress_) show_progress();
 }
 
+void Console::heard(const PlanNews& news) {
+  if (options_.lines == ItemLines::text) write_error(news_line(news) + "\n");
+}
+
 std::optional<Console::Clock::time_point> Console::idle(const Totals&) {
   flush();
   if (!options_.progress) return std::nullopt;

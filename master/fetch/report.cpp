@@ -180,6 +180,22 @@ std::string clock_time(double seconds) {
                     : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
+std::string news_line(const PlanNews& news) {
+  const std::string origin = printable(news.origin, 200) + ": ";
+  switch (news.what) {
+    case PlanNews::What::slowed:
+      return fmt::format("{}too much at once, now {}", origin, news.at_once);
+    case PlanNews::What::recovered:
+      return fmt::format("{}well again, now {} at once", origin, news.at_once);
+    case PlanNews::What::held:
+      return fmt::format("{}left alone for {:.1f}s", origin,
+                         std::chrono::duration<double>(news.pause).count());
+    case PlanNews::What::given_up:
+      return origin + "given up, since nothing comes from it";
+  }
+  return origin;
+}
+
 std::string count_of(std::uint64_t n, bool flags) {
   return fmt::format("{} {}{}", n, flags ? "flag" : "file", n == 1 ? "" : "s");
 }

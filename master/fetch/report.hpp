@@ -27,6 +27,9 @@ std::string text_line(const ItemReport& report);
 
 /// "12s", "3m05s", "2h10m".
 std::string clock_time(double seconds);
+/// "http://host:80: too much at once, now 15".
+std::string news_line(const PlanNews& news);
+
 /// "1 flag", "20 flags"; "files" when the run is a list.
 std::string count_of(std::uint64_t n, bool flags);
 /// "Searching for 20 flags: from BD to VN".

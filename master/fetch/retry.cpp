@@ -69,4 +69,20 @@ std::optional<std::chrono::milliseconds> wait_before_retry(const RetryPolicy& po
   return std::max(*asked, jittered);
 }
 
+Sight sight_of(const v1::FetchResult& result) {
+  if (result.outcome() != v1::FETCH_ERROR) return Sight::good;
+  switch (result.error_class()) {
+    case v1::DNS:
+    case v1::CONNECT:
+      return Sight::silent;
+    case v1::TIMEOUT:
+    case v1::STALLED:
+      return result.status() == 0 ? Sight::silent : Sight::overloaded;
+    case v1::HTTP_STATUS:
+      return result.status() == 429 || result.status() == 503 ? Sight::overloaded : Sight::other;
+    default:
+      return Sight::other;
+  }
+}
+
 }  // namespace flagship::fetch

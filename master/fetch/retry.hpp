@@ -7,6 +7,7 @@
 #include <set>
 
 #include "flagship/v1/fetch.pb.h"
+#include "master/fetch/plan/plan.hpp"
 
 namespace flagship::fetch {
 
@@ -33,5 +34,8 @@ std::optional<std::chrono::milliseconds> asked_pause(const RetryPolicy& policy,
 std::optional<std::chrono::milliseconds> wait_before_retry(const RetryPolicy& policy,
                                                            const v1::FetchResult& result,
                                                            int attempt, double chance);
+
+/// How an attempt that ended so makes its origin look.
+Sight sight_of(const v1::FetchResult& result);
 
 }  // namespace flagship::fetch

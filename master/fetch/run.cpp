@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::chrono::hours kLong{1};
 constexpr std::size_t kMostAtOnce = 1024;  // items, before other things get their turn
+constexpr std::size_t kReserve = 1024;     // items that are known beyond those handed out
+constexpr std::size_t kLookAtOnce = 256;   // likewise, when nothing is urgent
 
 v1::FetchResult error_result(v1::FetchClass why, std::string reason) {
   v1::FetchResult result;
@@ -21,16 +23,6 @@ v1::FetchResult error_result(v1::FetchClass why, std::string reason) {
   return result;
 }
 
-/// "https://host:443"
-std::string origin_of(const std::string& url) {
-  const std::string scheme = scheme_of(url);
-  std::string authority = authority_of(url);
-  const auto colon = authority.rfind(':');
-  if (colon == std::string::npos || authority.ends_with(']'))
-    authority += scheme == "https" ? ":443" : ":80";
-  return scheme + "://" + authority;
-}
-
 }  // namespace
 
 Run::Run(AnyExecutor executor, RunOptions options, Observer& observer)
@@ -38,7 +30,8 @@ Run::Run(AnyExecutor executor, RunOptions options, Observer& observer)
       view_(executor_.with(CallOptions{.notify_running = options.trace})),
       options_(std::move(options)),
       observer_(observer),
-      completions_(std::vector<ResultFuture>(), std::nullopt) {}
+      completions_(std::vector<ResultFuture>(), std::nullopt),
+      plan_(options_.plan) {}
 
 // The flag stays where the interruption of a wait that was over anyway is lost.
 void Run::wake() {
@@ -56,75 +49,116 @@ void Run::abandon() {
   stop();
 }
 
-Totals Run::operator()(Source& source, const std::function<void(Item&)>& prepare) {
+Totals Run::operator()(Source& source, const Prepare& prepare) {
+  now_ = Clock::now();
   for (;;) {
-    woken_ = false;
+    if (woken_.exchange(false)) source_dry_ = false;
     heed_stop();
-    retry_due();
-    const bool more = refill(source, prepare);
+    const bool more = hand_out(source, prepare);
     if (finished()) return totals_;
-    auto future = completions_.next_before(Clock::now());
-    if (!future && !more) {
-      Clock::time_point limit = next_wake();
-      if (const auto wish = observer_.idle(totals_)) limit = std::min(limit, *wish);
-      if (woken_) limit = Clock::now();
-      if (completions_.unfinished() > 0)
-        future = completions_.next_before(limit);
-      else
-        completions_.sleep_until(limit);
-    }
+    auto future = completions_.next_before(now_);
+    if (!future && !more && !look_around(source, prepare)) future = wait();
+    now_ = Clock::now();
     if (future) on_completed(*future);
   }
 }
 
-bool Run::finished() const {
-  return attempts_.empty() && waiting_.empty() && (source_ended_ || stop_heeded_);
+std::optional<ResultFuture> Run::wait() {
+  Clock::time_point limit = next_wake();
+  if (const auto wish = observer_.idle(totals_)) limit = std::min(limit, *wish);
+  if (woken_) limit = now_;
+  if (completions_.unfinished() > 0) return completions_.next_before(limit);
+  completions_.sleep_until(limit);
+  return std::nullopt;
 }
 
+bool Run::finished() const { return plan_.items() == 0 && (source_ended_ || ending_); }
+
 Run::Clock::time_point Run::next_wake() const {
-  Clock::time_point limit = Clock::now() + kLong;
-  if (!waiting_.empty()) limit = std::min(limit, waiting_.begin()->first);
-  if (stop_heeded_ && !killed_) limit = std::min(limit, stop_limit_);
+  Clock::time_point limit = now_ + kLong;
+  if (const auto wish = plan_.next_wake()) limit = std::min(limit, *wish);
+  if (could_look_around()) limit = std::min(limit, plan_.slow_from());
+  if (stop_limit_ && !killed_) limit = std::min(limit, *stop_limit_);
   return limit;
 }
 
-// True when the source may have more at once: lines that hold no URL end on the spot, and there may
-// be no end of them.
-bool Run::refill(Source& source, const std::function<void(Item&)>& prepare) {
-  for (std::size_t turn = 0; !source_ended_ && !stop_heeded_ && under_way() < options_.window;
-       ++turn) {
-    if (turn == kMostAtOnce) return true;
-    Next next = source.next();
-    if (std::holds_alternative<NotYet>(next)) return false;
-    if (std::holds_alternative<AtEnd>(next)) {
-      source_ended_ = true;
-      return false;
-    }
-    Item& item = std::get<Item>(next);
-    if (!item.trouble.empty()) {
-      auto result = error_result(item.trouble_class, item.trouble);
-      if (item.trouble_class == v1::NONE) result.set_outcome(v1::FETCH_SKIPPED);
-      conclude({std::move(item), 0, 0, {}}, std::move(result), {});
-      continue;
-    }
-    prepare(item);
-    begin({std::move(item), 1, 0, {}});
+// ---- items in -----------------------------------------------------------------------------------
+
+// True when there may be more to hand out at once: lines that hold no URL end on the spot, and
+// there may be no end of them. The list is read a little ahead, so that the first origin in it does
+// not get all places, and further while there are places that nobody may have.
+bool Run::hand_out(Source& source, const Prepare& prepare) {
+  for (std::size_t turn = 0; !ending_ && !enough_ && turn < kMostAtOnce; ++turn) {
+    if (plan_.items() < plan_.handed_out() + kReserve && take_in(source, prepare)) continue;
+    if (const auto id = plan_.next(now_))
+      submit(*id);
+    else if (!plan_.hungry() || !take_in(source, prepare))
+      return follow_plan();
   }
-  return false;
+  follow_plan();
+  return !ending_;
 }
 
-void Run::begin(Attempt&& attempt) {
-  if (!held_back_.empty()) {
-    const auto held = held_back_.find(origin_of(attempt.item.url));
-    if (held != held_back_.end() && held->second > Clock::now()) {
-      waiting_.emplace(held->second, std::move(attempt));
-      return;
-    }
-  }
-  submit(std::move(attempt));
+bool Run::could_look_around() const {
+  return !ending_ && !source_ended_ && !source_dry_ && !full();
 }
 
-void Run::submit(Attempt&& attempt) {
+// While those in flight take their time, the list is read further: other origins may be in it.
+bool Run::look_around(Source& source, const Prepare& prepare) {
+  if (!could_look_around() || now_ < plan_.slow_from()) return false;
+  for (std::size_t turn = 0; !enough_ && turn < kLookAtOnce; ++turn)
+    if (!take_in(source, prepare)) return turn > 0;
+  return true;
+}
+
+// False when the source has nothing, or there is no room for it.
+bool Run::take_in(Source& source, const Prepare& prepare) {
+  if (source_ended_ || source_dry_ || full()) return false;
+  Next next = source.next();
+  source_dry_ = std::holds_alternative<NotYet>(next);
+  source_ended_ = std::holds_alternative<AtEnd>(next);
+  if (source_dry_ || source_ended_) return false;
+  Item& item = std::get<Item>(next);
+  if (!item.trouble.empty()) {
+    auto result = error_result(item.trouble_class, item.trouble);
+    if (item.trouble_class == v1::NONE) result.set_outcome(v1::FETCH_SKIPPED);
+    conclude({std::move(item), 0}, std::move(result), {});
+    return true;
+  }
+  prepare(item);
+  add(std::move(item));
+  return true;
+}
+
+void Run::add(Item&& item) {
+  if (free_ids_.empty()) {
+    free_ids_.push_back(static_cast<Id>(attempts_.size()));
+    attempts_.emplace_back();
+  }
+  const Id id = free_ids_.back();
+  free_ids_.pop_back();
+  attempts_[id] = {std::move(item)};
+  plan_.add(id, origin_of_item(attempts_[id].item.url), now_);
+}
+
+// Neighbours in a list tend to have the same.
+const std::string& Run::origin_of_item(const std::string& url) {
+  constexpr std::string_view kBehind = "/?#\\";
+  if (!last_root_.empty() && url.starts_with(last_root_) &&
+      (url.size() == last_root_.size() || kBehind.find(url[last_root_.size()]) != kBehind.npos))
+    return last_origin_;
+  const std::size_t slashes = url.find("//");
+  last_root_ = slashes == std::string::npos
+                   ? std::string()
+                   : url.substr(0, url.find_first_of(kBehind, slashes + 2));
+  last_origin_ = origin_of(url);
+  return last_origin_;
+}
+
+// ---- attempts -----------------------------------------------------------------------------------
+
+void Run::submit(Id id) {
+  Attempt& attempt = attempts_[id];
   v1::FetchRequest request;
   request.set_url(attempt.item.url);
   request.set_key(attempt.item.key);
@@ -142,7 +176,8 @@ void Run::submit(Attempt&& attempt) {
         [this, item = attempt.item](const ResultFuture& begun) { observer_.began(item, begun); });
   }
   completions_.add(future);
-  attempts_.emplace(std::move(future), std::move(attempt));
+  attempt.future = future;
+  out_.emplace(std::move(future), id);
 }
 
 v1::FetchResult Run::result_of(const ResultFuture& future, std::optional<WorkerDied>& death) const {
@@ -160,49 +195,72 @@ v1::FetchResult Run::result_of(const ResultFuture& future, std::optional<WorkerD
 }
 
 void Run::on_completed(const ResultFuture& future) {
-  auto node = attempts_.extract(future);
-  Attempt attempt = std::move(node.mapped());
+  const Id id = out_.extract(future).mapped();
+  Attempt& attempt = attempts_[id];
+  attempt.future.reset();
   if (options_.trace) observer_.completed(attempt.item, future);
-  if (future.cancelled())
-    return stop_heeded_ ? leave(std::move(attempt)) : begin(std::move(attempt));
-  v1::FetchResult result = result_of(future, attempt.death);
+  if (future.cancelled()) {
+    plan_.put_back(id, now_);
+    if (ending_) leave(release(id));
+    return;
+  }
+  std::optional<WorkerDied> death;
+  v1::FetchResult result = result_of(future, death);
   const Outcome where = future.try_outcome().value_or(Outcome{});
   attempt.lost += std::max(0, where.attempt - 1);
-  if (const auto pause = asked_pause(options_.retry, result)) hold_back(attempt.item.url, *pause);
+  plan_.ended(id, sight_of(result), result.error_class(), now_);
+  if (const auto pause = asked_pause(options_.retry, result)) plan_.hold(id, now_ + *pause, now_);
   const double chance = std::uniform_real_distribution<double>(0, 1)(random_);
-  const auto wait = stop_heeded_
-                        ? std::nullopt
-                        : wait_before_retry(options_.retry, result, attempt.number, chance);
-  if (!wait) return conclude(std::move(attempt), std::move(result), where);
-  observer_.failed(attempt.item, attempt.number + attempt.lost, result, where);
-  ++attempt.number;
-  attempt.last = Failure{std::move(result), where};
-  waiting_.emplace(Clock::now() + *wait, std::move(attempt));
-}
-
-void Run::retry_due() {
-  while (!waiting_.empty() && waiting_.begin()->first <= Clock::now()) {
-    Attempt attempt = std::move(waiting_.begin()->second);
-    waiting_.erase(waiting_.begin());
-    begin(std::move(attempt));
+  const auto wait =
+      ending_ ? std::nullopt : wait_before_retry(options_.retry, result, attempt.number, chance);
+  if (wait) {
+    observer_.failed(attempt.item, attempt.number + attempt.lost, result, where);
+    ++attempt.number;
+    attempt.last = std::make_unique<Failure>(Failure{std::move(result), where});
+    plan_.retry(id, now_ + *wait, now_);
+  } else {
+    conclude(release(id), std::move(result), where, std::move(death));
   }
+  follow_plan();
 }
 
-// What has not begun there comes back as cancelled, and then waits.
-void Run::hold_back(const std::string& url, std::chrono::milliseconds time) {
-  const Clock::time_point now = Clock::now();
-  std::erase_if(held_back_, [now](const auto& held) { return held.second <= now; });
-  const std::string origin = origin_of(url);
-  Clock::time_point& until = held_back_[origin];
-  until = std::max(until, now + time);
-  for (auto& [future, attempt] : attempts_)
-    if (origin_of(attempt.item.url) == origin) ResultFuture(future).cancel();
+// What it decided of itself. What is recalled and has not begun comes back as cancelled. True when
+// items ended by it, so that there is room for others.
+bool Run::follow_plan() {
+  for (const Id id : plan_.take_recalls())
+    if (attempts_[id].future) attempts_[id].future->cancel();
+  for (const PlanNews& news : plan_.take_news()) observer_.heard(news);
+  const auto lost = plan_.take_lost();
+  for (const Plan::Lost& item : lost) lose(item);
+  return !lost.empty();
 }
 
-void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where) {
-  ItemReport report{std::move(attempt.item),       std::move(result),
-                    attempt.number + attempt.lost, where,
-                    std::move(attempt.death),      attempt.left};
+void Run::lose(const Plan::Lost& lost) {
+  const std::string why =
+      "tried, since nothing comes from " + plan_.origin_of(lost.id) + " for more than two minutes";
+  Attempt attempt = release(lost.id);
+  if (attempt.last) {
+    attempt.last->result.set_reason(attempt.last->result.reason() + "; not " + why + ", again");
+    return conclude_as_it_failed(std::move(attempt));
+  }
+  attempt.number = 0;
+  conclude(std::move(attempt),
+           error_result(static_cast<v1::FetchClass>(lost.trouble), "not " + why), {});
+}
+
+Run::Attempt Run::release(Id id) {
+  plan_.remove(id, now_);
+  free_ids_.push_back(id);
+  return std::move(attempts_[id]);
+}
+
+// ---- ends ---------------------------------------------------------------------------------------
+
+void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where,
+                   std::optional<WorkerDied>&& death) {
+  ItemReport report{
+      std::move(attempt.item), std::move(result), attempt.number + attempt.lost, where,
+      std::move(death),        attempt.left};
   if (options_.order == Order::completion) return emit(std::move(report));
   const std::uint64_t turn = report.item.index;
   out_of_turn_.emplace(turn, std::move(report));
@@ -213,14 +271,18 @@ void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& w
 // report.
 void Run::leave(Attempt&& attempt) {
   if (attempt.last) {
-    Failure last = std::move(*attempt.last);
-    --attempt.number;
     attempt.left = true;
-    return conclude(std::move(attempt), std::move(last.result), last.where);
+    return conclude_as_it_failed(std::move(attempt));
   }
   ++left_out_;
   if (options_.order == Order::input) out_of_turn_.emplace(attempt.item.index, std::nullopt);
   emit_in_turn();
+}
+
+void Run::conclude_as_it_failed(Attempt&& attempt) {
+  const std::unique_ptr<Failure> last = std::move(attempt.last);
+  --attempt.number;
+  conclude(std::move(attempt), std::move(last->result), last->where);
 }
 
 void Run::emit_in_turn() {
@@ -248,21 +310,23 @@ void Run::emit(ItemReport&& report) {
   }
   totals_.bytes += report.result.outcome() == v1::FETCH_OK ? report.result.bytes() : 0;
   observer_.take(std::move(report), totals_);
+  enough_ = enough_ || options_.max_errors.exceeded(totals_.errors, totals_.ended());
 }
 
 void Run::heed_stop() {
+  if ((stopping_ || enough_) && !ending_) begin_ending();
   if (!stopping_) return;
-  if (!stop_heeded_) {
-    stop_heeded_ = true;
-    stop_limit_ = Clock::now() + options_.grace;
-    for (auto& [future, attempt] : attempts_) ResultFuture(future).cancel();
-    auto waiting = std::exchange(waiting_, {});
-    for (auto& [time, attempt] : waiting) leave(std::move(attempt));
-  }
-  if (!killed_ && !attempts_.empty() && (abandoned_ || stop_limit_ <= Clock::now())) {
+  if (!stop_limit_) stop_limit_ = Clock::now() + options_.grace;
+  if (!killed_ && !out_.empty() && (abandoned_ || *stop_limit_ <= Clock::now())) {
     killed_ = true;
     executor_.kill_workers();
   }
+}
+
+void Run::begin_ending() {
+  ending_ = true;
+  for (auto& [future, id] : out_) attempts_[id].future->cancel();
+  for (const Id id : plan_.give_up()) leave(release(id));
 }
 
 }  // namespace flagship::fetch

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -16,6 +18,8 @@
 #include "flagship/flagship.hpp"
 #include "flagship/v1/fetch.pb.h"
 #include "master/fetch/item.hpp"
+#include "master/fetch/max_errors.hpp"
+#include "master/fetch/plan/plan.hpp"
 #include "master/fetch/retry.hpp"
 #include "master/fetch/source.hpp"
 
@@ -28,10 +32,12 @@ enum class Order { completion, input };
 struct RunOptions {
   v1::FetchLimits limits;
   RetryPolicy retry;
+  PlanSettings plan;
+  MaxErrors max_errors;
   Order order = Order::completion;
-  std::size_t window = 64;  // items that are under way at once, at most; more than can be in flight
-  bool resume = false;      // beginnings of files may be there from a run before
-  bool trace = false;       // the observer hears of each future
+  std::size_t read_ahead = 65'536;  // items that are known and have not ended, at most
+  bool resume = false;              // beginnings of files may be there from a run before
+  bool trace = false;               // the observer hears of each future
   std::chrono::milliseconds grace{
       5000};  // for what is in flight after `stop`; then its workers are killed
 };
@@ -64,6 +70,7 @@ class Observer {
   virtual void ended(const ItemReport&, const Totals&) {}
   /// The same for who keeps the report; the others need not care.
   virtual void take(ItemReport&& report, const Totals& totals) { ended(report, totals); }
+  virtual void heard(const PlanNews&) {}
   /// There is nothing to do for a moment. When it wants to be asked again at the latest; nothing:
   /// any time.
   virtual std::optional<std::chrono::steady_clock::time_point> idle(const Totals&) {
@@ -71,10 +78,9 @@ class Observer {
   }
 };
 
-/// Downloads all that a source yields through an executor, any of them: submit and as_completed,
-/// with retries, bounded however long the source is. A server that names a time to come back at
-/// (Retry-After) is left alone until then. `prepare` gives an item its path. One thread runs it;
-/// `wake` and `stop` are for others.
+/// Downloads all that a source yields through an executor, any of them: submit and as_completed, in
+/// the order that the plan decides, with retries, bounded however long the source is. `prepare`
+/// gives an item its path. One thread runs it; `wake` and `stop` are for others.
 class Run {
  public:
   Run(AnyExecutor executor, RunOptions options, Observer& observer);
@@ -91,9 +97,13 @@ class Run {
   void abandon();
   /// Every item of the source has had its end. False after a `stop` that came before that.
   bool complete() const { return source_ended_ && left_out_ == 0; }
+  /// It ended early, for too many errors.
+  bool had_enough() const { return enough_; }
 
  private:
   using Clock = std::chrono::steady_clock;
+  using Id = Plan::Id;
+  using Prepare = std::function<void(Item&)>;
   struct Failure {
     v1::FetchResult result;
     Outcome where;
@@ -101,51 +111,64 @@ class Run {
   struct Attempt {
     Item item;
     int number = 1;
-    int lost = 0;                 // attempts that a worker's death cut short, besides
-    std::optional<Failure> last;  // how the one before it ended
-    std::optional<WorkerDied> death{};
-    bool left = false;  // the run was stopped before its next one
+    int lost = 0;                          // attempts that a worker's death cut short, besides
+    std::unique_ptr<Failure> last{};       // how the one before it ended
+    std::optional<ResultFuture> future{};  // while it is handed out
+    bool left = false;                     // the run was stopped before its next one
   };
 
-  bool refill(Source& source, const std::function<void(Item&)>& prepare);
-  void begin(Attempt&& attempt);
-  void submit(Attempt&& attempt);
+  std::optional<ResultFuture> wait();
+  bool hand_out(Source& source, const Prepare& prepare);
+  bool could_look_around() const;
+  bool look_around(Source& source, const Prepare& prepare);
+  bool take_in(Source& source, const Prepare& prepare);
+  void add(Item&& item);
+  void submit(Id id);
   void on_completed(const ResultFuture& future);
-  void retry_due();
-  void hold_back(const std::string& url, std::chrono::milliseconds time);
-  void conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where);
+  bool follow_plan();
+  void lose(const Plan::Lost& lost);
+  Attempt release(Id id);
+  void conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where,
+                std::optional<WorkerDied>&& death = {});
   void leave(Attempt&& attempt);
+  void conclude_as_it_failed(Attempt&& attempt);
   void emit(ItemReport&& report);
   void emit_in_turn();
   void heed_stop();
+  void begin_ending();
   bool finished() const;
   Clock::time_point next_wake() const;
   v1::FetchResult result_of(const ResultFuture& future, std::optional<WorkerDied>& death) const;
-  std::size_t under_way() const { return attempts_.size() + waiting_.size() + out_of_turn_.size(); }
+  const std::string& origin_of_item(const std::string& url);
+  bool full() const { return plan_.items() + out_of_turn_.size() >= options_.read_ahead; }
 
   const AnyExecutor executor_;
   const ExecutorView view_;
   const RunOptions options_;
   Observer& observer_;
   AsCompleted<ResultFuture> completions_;
-  std::unordered_map<ResultFuture, Attempt> attempts_;
-  std::multimap<Clock::time_point, Attempt> waiting_;  // for their time to begin
-  std::unordered_map<std::string, Clock::time_point>
-      held_back_;  // origins that are left alone until then
+  Plan plan_;
+  std::deque<Attempt> attempts_;  // by id
+  std::vector<Id> free_ids_;
+  std::unordered_map<ResultFuture, Id> out_;
   std::map<std::uint64_t, std::optional<ItemReport>>
       out_of_turn_;  // with Order::input; nothing: has no report
   std::uint64_t next_turn_ = 0;
   Totals totals_;
   bool source_ended_ = false;
+  bool source_dry_ = false;     // it said that there is nothing yet
   std::uint64_t left_out_ = 0;  // items that never began
+  std::string last_root_, last_origin_;
+  Clock::time_point now_{};
   std::minstd_rand random_{std::random_device{}()};
 
   std::atomic<bool> woken_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> abandoned_{false};
-  bool stop_heeded_ = false;
+  bool enough_ = false;  // too many errors
+  bool ending_ = false;  // nothing new begins
   bool killed_ = false;
-  Clock::time_point stop_limit_{};
+  std::optional<Clock::time_point> stop_limit_;
 };
 
 }  // namespace flagship::fetch

@@ -140,6 +140,29 @@ TEST(Plan, RetryStatusesAreAListAndMayBeGivenAgain) {
               ElementsAre(404, 418, 509));
 }
 
+TEST(Plan, LimitsForEachOriginAreWhatWasAskedFor) {
+  EXPECT_FALSE(parse({}).per_origin);
+  EXPECT_EQ(parse({"--per-origin", "2"}).per_origin, 2);
+  EXPECT_EQ(parse({}).rate, 0);
+  EXPECT_EQ(parse({"--rate", "0.5"}).rate, 0.5);
+  EXPECT_EQ(parse({"--rate", "20"}).rate, 20);
+}
+
+TEST(Plan, MaxErrorsAreANumberOrAShare) {
+  EXPECT_FALSE(parse({}).max_errors.count);
+  EXPECT_FALSE(parse({}).max_errors.percent);
+  EXPECT_EQ(parse({"--max-errors", "0"}).max_errors.count, 0u);
+  EXPECT_EQ(parse({"--max-errors", "2.5%"}).max_errors.percent, 2.5);
+}
+
+TEST(Plan, LimitsThatAreNoneAreRefusedByName) {
+  for (const char* rate : {"0", "-1", "x", "5/s", "nan", "inf", "1e9", ""})
+    EXPECT_THAT(refusal({"--rate", rate}), HasSubstr("--rate")) << rate;
+  for (const char* most : {"-1", "x", "%", "-1%", "101%", "nan%", "1.5", ""})
+    EXPECT_THAT(refusal({"--max-errors", most}), HasSubstr("--max-errors")) << most;
+  EXPECT_THAT(refusal({"--per-origin", "0"}), HasSubstr("--per-origin"));
+}
+
 TEST(Plan, OptionsThatDoNotGoTogetherAreRefusedByName) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> table{
       {{"--from", "x", "BR"}, "--from"},

@@ -99,5 +99,20 @@ TEST(Retry, RetryAfterOfTroubleThatDoesNotPassIsNothing) {
   EXPECT_FALSE(asked_pause({}, result));
 }
 
+TEST(Retry, WhatAnEndSaysOfItsOrigin) {
+  EXPECT_EQ(sight_of(ok()), Sight::good);
+  EXPECT_EQ(sight_of(not_found()), Sight::good);
+  EXPECT_EQ(sight_of(answered(429)), Sight::overloaded);
+  EXPECT_EQ(sight_of(answered(503)), Sight::overloaded);
+  EXPECT_EQ(sight_of(failed(v1::TIMEOUT, 200)), Sight::overloaded);
+  EXPECT_EQ(sight_of(failed(v1::STALLED, 200)), Sight::overloaded);
+  EXPECT_EQ(sight_of(failed(v1::TIMEOUT)), Sight::silent);
+  EXPECT_EQ(sight_of(failed(v1::CONNECT)), Sight::silent);
+  EXPECT_EQ(sight_of(failed(v1::DNS)), Sight::silent);
+  EXPECT_EQ(sight_of(answered(500)), Sight::other);
+  EXPECT_EQ(sight_of(failed(v1::RESET)), Sight::other);
+  EXPECT_EQ(sight_of(failed(v1::DISK)), Sight::other);
+}
+
 }  // namespace
 }  // namespace flagship::fetch

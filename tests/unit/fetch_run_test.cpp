@@ -216,12 +216,12 @@ TEST_F(RunTest, ALineThatHoldsNoUrlIsAnErrorWithoutAnAttempt) {
 TEST_F(RunTest, AnEndlessSourceIsTakenNoFasterThanItEnds) {
   fake_download = [](const v1::FetchRequest&) { return ok(); };
   RunOptions options = quick();
-  options.window = 16;
+  options.read_ahead = 16;
   ThreadPoolExecutor executor({.max_workers = 2});
   Run run(executor, options, seen);
   FakeSource source([](std::uint64_t i) { return Next(item_of(i)); });
   seen.on_ended = [&](const ItemReport&) {
-    EXPECT_LE(source.asked, seen.keys.size() + options.window);
+    EXPECT_LE(source.asked, seen.keys.size() + options.read_ahead);
     if (seen.keys.size() == 1000) run.stop();
   };
   EXPECT_GE(run(source, kNoPath).ok, 1000u);
@@ -278,7 +278,7 @@ TEST_F(RunTest, AfterAStopNothingNewBeginsAndWhatBeganEnds) {
     return ok();
   };
   RunOptions options = quick();
-  options.window = 1;
+  options.plan.in_flight = 1;
   InlineExecutor executor;
   Run run(executor, options, seen);
   FakeSource source = items(100);
@@ -323,7 +323,7 @@ TEST_F(RunTest, ARetryTakenBackByAStopEndsAsItLastFailed) {
   std::map<std::string, int> tries;
   fake_download = [&](const v1::FetchRequest& request) {
     std::unique_lock lock(mutex);
-    if (request.key() == "0") return answered(503);
+    if (request.key() == "0") return answered(500);
     blocking = true;
     changed.notify_all();
     changed.wait_for(lock, kPatience, [&] { return stopped; });
@@ -380,11 +380,8 @@ TEST_F(RunTest, ARetryAfterHoldsBackItsWholeOriginAndNoOther) {
     asked = Clock::now();
     return result;
   };
-  RunOptions options = quick();
-  options.window = 1;  // so that one ends before the next begins
   InlineExecutor executor;
-  options.window = 64;
-  Run run(executor, options, seen);
+  Run run(executor, quick(), seen);
   int turn = 0;
   FakeSource source([&](std::uint64_t i) -> Next {
     if (++turn == 2) {
@@ -420,6 +417,119 @@ TEST_F(RunTest, ARetryAfterBeyondTheCapEndsItsItemAndHoldsBackNobody) {
   EXPECT_EQ(totals.ok, 2u);
   EXPECT_EQ(totals.errors, 1u);
   EXPECT_EQ(seen.attempts["0"], 1);
+}
+
+TEST_F(RunTest, NoOriginHasMoreInFlightThanItsLimit) {
+  std::mutex mutex;
+  std::map<std::string, int> in_flight;
+  int most = 0;
+  fake_download = [&](const v1::FetchRequest& request) {
+    const std::string host = request.url().substr(0, request.url().rfind('/'));
+    {
+      const std::lock_guard lock(mutex);
+      most = std::max(most, ++in_flight[host]);
+    }
+    std::this_thread::yield();
+    const std::lock_guard lock(mutex);
+    --in_flight[host];
+    return ok();
+  };
+  RunOptions options = quick();
+  options.plan = {.in_flight = 8, .per_origin = 2};
+  ThreadPoolExecutor executor({.max_workers = 8});
+  Run run(executor, options, seen);
+  FakeSource source([](std::uint64_t i) {
+    return i < 3000 ? Next(item_of(i, "h" + std::to_string(i / 500))) : Next(AtEnd{});
+  });
+  EXPECT_EQ(run(source, kNoPath).ok, 3000u);
+  EXPECT_LE(most, 2);
+}
+
+// The list was read no further than what was in flight, so that what came behind an origin that had
+// to be left alone waited with it.
+TEST_F(RunTest, AnOriginThatIsHeldBackInFrontOfTheListHoldsBackNoOther) {
+  std::atomic<bool> others_ended = false;
+  fake_download = [&](const v1::FetchRequest& request) {
+    if (!request.url().starts_with("http://busy/") || others_ended) return ok();
+    v1::FetchResult result = answered(429);
+    result.set_retry_after_ms(60'000);
+    return result;
+  };
+  RunOptions options = quick();
+  options.plan = {.in_flight = 2, .per_origin = 2};
+  ThreadPoolExecutor executor({.max_workers = 2});
+  Run run(executor, options, seen);
+  FakeSource source([](std::uint64_t i) {
+    return i < 5000 ? Next(item_of(i, i < 4900 ? "busy" : "free")) : Next(AtEnd{});
+  });
+  seen.on_ended = [&](const ItemReport&) {
+    if (seen.keys.size() == 100) run.stop();
+  };
+  EXPECT_EQ(run(source, kNoPath).ok, 100u);
+}
+
+TEST_F(RunTest, TooManyErrorsEndItEarly) {
+  fake_download = [](const v1::FetchRequest& request) {
+    return std::stoi(request.key()) % 2 == 0 ? ok() : failed(v1::TLS);
+  };
+  RunOptions options = quick();
+  options.plan.in_flight = 1;
+  options.max_errors.count = 3;
+  InlineExecutor executor;
+  Run run(executor, options, seen);
+  FakeSource source = items(1000);
+  const Totals totals = run(source, kNoPath);
+  EXPECT_EQ(totals.errors, 4u);
+  EXPECT_EQ(totals.ended(), 8u);
+  EXPECT_TRUE(run.had_enough());
+  EXPECT_FALSE(run.complete());
+}
+
+TEST_F(RunTest, TooManyErrorsEndTheWaitForRetries) {
+  fake_download = [](const v1::FetchRequest& request) {
+    return request.key() == "0" ? answered(500) : failed(v1::TLS);
+  };
+  RunOptions options = quick();
+  options.retry.base = options.retry.longest = 1h;
+  options.max_errors.count = 1;
+  InlineExecutor executor;
+  Run run(executor, options, seen);
+  FakeSource source = items(3);
+  EXPECT_EQ(run(source, kNoPath).errors, 3u);
+  EXPECT_EQ(seen.results["0"].status(), 500u);
+}
+
+TEST_F(RunTest, LinesWithoutUrlsAreErrorsThatCount) {
+  RunOptions options = quick();
+  options.max_errors.percent = 50;
+  InlineExecutor executor;
+  Run run(executor, options, seen);
+  FakeSource source([](std::uint64_t i) {
+    Item item = item_of(i);
+    item.trouble = "holds no URL";
+    return Next(item);
+  });
+  EXPECT_EQ(run(source, kNoPath).errors, MaxErrors::kShareFrom);
+}
+
+TEST_F(RunTest, WhatThePlanDecidesIsHeard) {
+  struct Hearing final : Observer {
+    void heard(const PlanNews& news) override { all.push_back(news); }
+    std::vector<PlanNews> all;
+  } hearing;
+  fake_download = [&, n = 0](const v1::FetchRequest&) mutable {
+    v1::FetchResult result = ++n == 1 ? answered(503) : ok();
+    if (n == 1) result.set_retry_after_ms(1);
+    return result;
+  };
+  InlineExecutor executor;
+  Run run(executor, quick(), hearing);
+  FakeSource source = items(200);
+  EXPECT_EQ(run(source, kNoPath).ok, 200u);
+  ASSERT_GE(hearing.all.size(), 2u);
+  EXPECT_EQ(hearing.all[0].what, PlanNews::What::slowed);
+  EXPECT_EQ(hearing.all[0].origin, "http://h:80");
+  EXPECT_EQ(hearing.all[1].what, PlanNews::What::held);
 }
 
 }  // namespace

@@ -36,6 +36,16 @@ TEST(FetchUrl, FindsTheHostBehindCredentials) {
   EXPECT_EQ(authority_of("http://host#x@y"), "host");
 }
 
+TEST(FetchUrl, AnOriginIsSchemeHostAndPort) {
+  EXPECT_EQ(origin_of("http://host/x"), "http://host:80");
+  EXPECT_EQ(origin_of("HTTPS://me:secret@Host.Example?x"), "https://host.example:443");
+  EXPECT_EQ(origin_of("http://host:8080/x:1"), "http://host:8080");
+  EXPECT_EQ(origin_of("http://host:/x"), "http://host:80");
+  EXPECT_EQ(origin_of("https://[::1]/"), "https://[::1]:443");
+  EXPECT_EQ(origin_of("https://[::1]:8443/"), "https://[::1]:8443");
+  EXPECT_NE(origin_of("http://host:443/"), origin_of("https://host/"));
+}
+
 TEST(FetchUrl, ShowsNoCredentials) {
   EXPECT_EQ(shown_url("http://me:secret@host/p@th"), "http://host/p@th");
   EXPECT_EQ(shown_url("http://host/p@th"), "http://host/p@th");

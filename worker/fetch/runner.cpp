@@ -15,10 +15,20 @@
 #include "flagship/serializer.hpp"
 #include "flagship/task.hpp"
 #include "worker/fetch/engine.hpp"
+#include "worker/fetch/held_origins.hpp"
+#include "worker/fetch/url.hpp"
 
 namespace flagship::worker {
 namespace {
 
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstLook{1};  // after calls that wait for their origin, whether they were
+constexpr milliseconds kLongestLook{50};  // taken back
+
+/// Downloads as many calls at once as it may. When an origin asks to be left alone, what is queued
+/// here for it is set aside at once, before the supervisor has heard, and the answer is sent home
+/// without waiting for company; whoever set the calls then takes them back.
 class FetchRunner {
  public:
   explicit FetchRunner(Session& session)
@@ -35,6 +45,7 @@ class FetchRunner {
     do {
       receive();
       engine_.step();
+      look_after_held();
       start();
       flush();
     } while (wait());
@@ -46,6 +57,8 @@ class FetchRunner {
     wire::AssignedCall call;
     v1::FetchRequest request;  // emptied once begun
     Clock::time_point begun{};
+    std::string url{};  // once begun
+    milliseconds longest_hold{};
   };
 
   void watch(int fd) {
@@ -81,10 +94,40 @@ class FetchRunner {
       Transfer transfer = std::move(waiting_.front());
       waiting_.pop_front();
       transfer.begun = Clock::now();
+      if (is_held(transfer)) {
+        aside_.push_back(std::move(transfer));
+        continue;
+      }
       if (!session_.begin(transfer.call, transfer.begun)) continue;
       const std::uint64_t token = keep(transfer);
       engine_.start(token, transfer.request);
+      running_[token].url = std::move(*transfer.request.mutable_url());
     }
+  }
+
+  bool is_held(const Transfer& transfer) const {
+    return !held_.empty() && held_.holds(fetch::origin_of(transfer.request.url()), transfer.begun);
+  }
+
+  // 429 and 503 always mean the origin, and the supervisor thinks so too.
+  void heed(const Transfer& transfer, const v1::FetchResult& result) {
+    const milliseconds pause(static_cast<long long>(result.retry_after_ms()));
+    const bool asks = result.status() == 429 || result.status() == 503;
+    if (!asks || pause == milliseconds(0) || pause > transfer.longest_hold) return;
+    held_.hold(fetch::origin_of(transfer.url), Clock::now() + pause);
+    look_after_ = kFirstLook;
+    session_.flush();
+  }
+
+  // Those that were taken back are not this worker's any more; those whose origin may be asked
+  // again go first.
+  void look_after_held() {
+    if (held_.empty()) return;
+    std::erase_if(aside_, [this](const Transfer& one) { return session_.taken_back(one.call); });
+    if (!held_.release(Clock::now())) return;
+    waiting_.insert(waiting_.begin(), std::make_move_iterator(aside_.begin()),
+                    std::make_move_iterator(aside_.end()));
+    aside_.clear();
   }
 
   std::uint64_t keep(const Transfer& transfer) {
@@ -96,6 +139,7 @@ class FetchRunner {
     free_.pop_back();
     running_[token].call = transfer.call;
     running_[token].begun = transfer.begun;
+    running_[token].longest_hold = milliseconds(transfer.request.limits().max_retry_after_ms());
     return token;
   }
 
@@ -106,6 +150,7 @@ class FetchRunner {
     wire::Usage usage;
     usage.wall = Clock::now() - transfer.begun;
     session_.finish(transfer.call, wire::CallEnding::returned, result_, usage.wall, &usage);
+    if (result.has_retry_after_ms()) heed(transfer, result);
     free_.push_back(token);
     start();
   }
@@ -126,8 +171,13 @@ class FetchRunner {
     if (session_.draining() && engine_.in_flight() == 0 && waiting_.empty()) return false;
     int timeout = -1;
     if (const auto due = session_.flush_due()) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - Clock::now());
+      const auto left = std::chrono::ceil<milliseconds>(*due - Clock::now());
       timeout = static_cast<int>(std::max<long long>(0, left.count()));
+    }
+    if (!aside_.empty()) {
+      const int look = static_cast<int>(look_after_.count());
+      timeout = timeout < 0 ? look : std::min(timeout, look);
+      look_after_ = std::min(2 * look_after_, kLongestLook);
     }
     std::array<epoll_event, 2> events;
     epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
@@ -139,6 +189,9 @@ class FetchRunner {
   const std::uint64_t function_;
   fetch::Engine engine_;
   std::deque<Transfer> waiting_;
+  std::vector<Transfer> aside_;  // until their origin may be asked again
+  fetch::HeldOrigins held_;
+  milliseconds look_after_ = kFirstLook;
   std::vector<Transfer> running_;  // by token
   std::vector<std::uint64_t> free_;
   std::string result_;

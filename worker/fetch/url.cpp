@@ -72,11 +72,12 @@ std::string authority_of(std::string_view url) {
   return lower(url.substr(begin, end - begin));
 }
 
-bool same_origin(std::string_view a, std::string_view b) {
-  const std::string scheme = scheme_of(a);
-  return scheme == scheme_of(b) &&
-         with_port(scheme, authority_of(a)) == with_port(scheme, authority_of(b));
+std::string origin_of(std::string_view url) {
+  const std::string scheme = scheme_of(url);
+  return scheme + "://" + with_port(scheme, authority_of(url));
 }
+
+bool same_origin(std::string_view a, std::string_view b) { return origin_of(a) == origin_of(b); }
 
 bool needs_no_lookup(std::string_view authority) {
   if (authority.starts_with('[')) return true;

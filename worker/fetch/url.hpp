@@ -17,6 +17,9 @@ std::string scheme_of(std::string_view url);
 /// Host and port as written, in lower case, without user and password.
 std::string authority_of(std::string_view url);
 
+/// "https://host:443": scheme, host and port in lower case, the usual port filled in.
+std::string origin_of(std::string_view url);
+
 /// Whether both have the same scheme, host and port, ports left out included.
 bool same_origin(std::string_view a, std::string_view b);
 

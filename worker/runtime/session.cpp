@@ -134,6 +134,12 @@ bool Session::begin(const wire::AssignedCall& call, Clock::time_point now) {
   return true;
 }
 
+bool Session::taken_back(const wire::AssignedCall& call) {
+  if (!claims_[call.place].is(stamp_of(call), Claim::recalled)) return false;
+  give_back(call);
+  return true;
+}
+
 void Session::give_back(const wire::AssignedCall& call) {
   std::string none;
   writer_.add(call.ticket, wire::CallEnding::recalled, none, nullptr);

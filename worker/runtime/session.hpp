@@ -45,6 +45,8 @@ class Session {
   /// True: the call is this worker's to run, now. False: it was taken back, or this worker is too
   /// big to begin another; either is reported by itself.
   bool begin(const wire::AssignedCall& call, Clock::time_point now);
+  /// True: the call was taken back, which is reported by itself. False: it is still to be begun.
+  bool taken_back(const wire::AssignedCall& call);
   /// Where the items of a chunk are noted.
   detail::ChunkNotes::Shared* notes() const { return &claims_.notes(); }
   /// How long a call may run; zero: as long as it likes.

@@ -52,6 +52,8 @@ void Recorder::failed(const Item& item, int number, const v1::FetchResult& resul
   work_.notify_one();
 }
 
+void Recorder::heard(const PlanNews& news) { next_.heard(news); }
+
 void Recorder::take(ItemReport&& report, const Totals& totals) {
   {
     std::unique_lock lock(mutex_);

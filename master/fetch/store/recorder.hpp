@@ -49,6 +49,7 @@ class Recorder final : public Observer {
   void failed(const Item& item, int number, const v1::FetchResult& result,
               const Outcome& where) override;
   void take(ItemReport&& report, const Totals& totals) override;
+  void heard(const PlanNews& news) override;
   std::optional<std::chrono::steady_clock::time_point> idle(const Totals& totals) override;
 
  private:

@@ -150,7 +150,7 @@ TEST_F(Transfers, ABodyThatIsCutOffIsGoneOnWithByTheNextAttempt) {
     const Ended ended = flagship(fetching({"-q", "-x", executor}));
     EXPECT_EQ(ended.exit_code, 0) << ended.err;
     EXPECT_EQ(ranges, 2);
-    EXPECT_THAT(names_in(here() / "downloads"), ElementsAre("0"));
+    EXPECT_THAT(files(), ElementsAre("0"));
     EXPECT_TRUE(read_file(here() / "downloads" / "0") == body);
     fs::remove_all(here() / "downloads");
   }
@@ -164,7 +164,7 @@ TEST_F(Transfers, APartOfWhatNeverCameIsSweptWhenTheRunIsOver) {
   }));
   list(server.url(""), 1);
   EXPECT_EQ(flagship(fetching({"-q", "--retries", "0"})).exit_code, 1);
-  EXPECT_THAT(names_in(here()), ElementsAre("list.txt"));
+  EXPECT_THAT(left(), ElementsAre("list.txt"));
 }
 
 // ---- tar files ----------------------------------------------------------------------------------

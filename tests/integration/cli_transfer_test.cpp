@@ -267,7 +267,8 @@ TEST_F(Transfers, FilesThatMayNotGrowAreDiskErrorsAndLeaveNothing) {
     peer.send(response("200 OK", std::string(asks_for(request, "/0") ? 4u : 900'000u, 'x')));
   }));
   list(server.url(""), 4);
-  Command limited = command(fetching({"--json", "--retries", "0"}));
+  // In threads: a worker process has larger files of its own, in memory.
+  Command limited = command(fetching({"--json", "--retries", "0", "-x", "threads"}));
   limited.argv.insert(limited.argv.begin(),
                       {"/bin/sh", "-c", "ulimit -f 200; trap '' XFSZ; exec \"$@\"", "sh"});
   const Ended ended = run(limited);

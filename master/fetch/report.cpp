@@ -54,18 +54,6 @@ nlohmann::ordered_json json_of(const WorkerDied& death) {
 
 }  // namespace
 
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
 std::string_view class_name(v1::FetchClass error_class) {
   switch (error_class) {
     case v1::DNS:

@@ -17,9 +17,6 @@ std::string_view class_name(v1::FetchClass error_class);
 bool is_class_name(std::string_view name);
 std::string_view outcome_name(v1::FetchOutcome outcome);
 
-/// Bytes as lower-case hexadecimal digits.
-std::string hex(std::string_view bytes);
-
 /// One line of JSON without the newline.
 std::string json_line(const ItemReport& report);
 /// "BR OK", "BR not found: URL", "BR error: ...".

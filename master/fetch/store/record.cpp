@@ -11,6 +11,7 @@
 #include "master/fetch/report.hpp"
 #include "master/fetch/store/file_state.hpp"
 #include "master/fetch/store/schema.hpp"
+#include "worker/fetch/text.hpp"
 #include "worker/fetch/url.hpp"
 
 namespace flagship::fetch {

@@ -3,9 +3,9 @@
 
 #include <utility>
 
-#include "master/fetch/report.hpp"
 #include "master/fetch/store/file_state.hpp"
 #include "master/fetch/store/schema.hpp"
+#include "worker/fetch/text.hpp"
 #include "worker/fetch/url.hpp"
 
 namespace flagship::fetch {

@@ -236,13 +236,13 @@ void declare_output(CLI::App& app, FetchOptions& options) {
   app.add_option("--name", options.name,
                  "Name of a file: {key}, {ext}, a list's {COLUMN} (default: {key}{ext})")
       ->type_name("TEMPLATE");
-  add_choice<fetch::Existing>(app, "--existing", "POLICY", options.existing,
-                              {{"replace", fetch::Existing::replace},
-                               {"skip", fetch::Existing::skip},
-                               {"fail", fetch::Existing::fail},
-                               {"rename", fetch::Existing::rename}},
-                              "A file that was there before the run: replace (if it has changed), "
-                              "skip, fail or rename (default: replace)");
+  add_choice<fetch::Existing>(
+      app, "--existing", "POLICY", options.existing,
+      {{"replace", fetch::Existing::replace},
+       {"skip", fetch::Existing::skip},
+       {"fail", fetch::Existing::fail},
+       {"rename", fetch::Existing::rename}},
+      "A file that was there before: replace, skip, fail, rename (default: replace)");
   app.add_option("--resume", options.resume,
                  "Go on with the run in this folder: its list and options are remembered")
       ->type_name("DIR");

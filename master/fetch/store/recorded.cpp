@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "master/fetch/report.hpp"
 #include "master/fetch/store/file_state.hpp"
 #include "master/fetch/store/schema.hpp"
 #include "worker/fetch/text.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/claim.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <cerrno>
@@ -10,12 +11,15 @@
 namespace flagship {
 
 std::size_t ClaimPage::bytes_for(std::size_t places) {
-  return behind_outbox(places) + sizeof(detail::ChunkNotes::Shared) + sizeof(CrashNote);
+  return behind_outbox(places) + sizeof(detail::ChunkNotes::Shared) + sizeof(CrashNote) +
+         sizeof(std::atomic<pid_t>);
 }
 
 ClaimPage ClaimPage::create(std::size_t places) {
-  UniqueFd fd(memfd_create("flagship-claims", MFD_CLOEXEC));
-  if (!fd || ftruncate(fd.get(), static_cast<off_t>(bytes_for(places))) != 0)
+  // Sealed: memory that a worker cut off would be a SIGBUS to whoever looks at it.
+  UniqueFd fd(memfd_create("flagship-claims", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd || ftruncate(fd.get(), static_cast<off_t>(bytes_for(places))) != 0 ||
+      fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make the claim page of a worker");
   ClaimPage page = map(fd.get(), places);

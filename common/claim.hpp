@@ -6,11 +6,14 @@
 // what a worker is running, also after its death.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "common/crash_note.hpp"
 #include "common/os/unique_fd.hpp"
@@ -69,8 +72,8 @@ class ClaimPlace {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 };
 
-/// The mapping of one worker's places, and behind them of its outbox, its notes of a chunk, and its
-/// crash note; unmapped at destruction. Zeroed when made.
+/// The mapping of one worker's places, and behind them of its outbox, its notes of a chunk, its
+/// crash note and its pid; unmapped at destruction. Zeroed when made.
 class ClaimPage {
  public:
   ClaimPage() = default;
@@ -92,9 +95,15 @@ class ClaimPage {
     return *reinterpret_cast<CrashNote*>(memory() + behind_outbox(size_) +
                                          sizeof(detail::ChunkNotes::Shared));
   }
+  /// The worker's: the kernel writes it when it clones one, so nobody can die in between. 0: there
+  /// is none, or it was not cloned.
+  std::atomic<pid_t>& pid() const {
+    return *reinterpret_cast<std::atomic<pid_t>*>(
+        memory() + behind_outbox(size_) + sizeof(detail::ChunkNotes::Shared) + sizeof(CrashNote));
+  }
   /// The memfd, while kept open by its creator.
   int fd() const { return fd_.get(); }
-  void close_fd() { fd_.reset(); }
+  UniqueFd take_fd() { return std::move(fd_); }
 
  private:
   static std::size_t bytes_for(std::size_t places);

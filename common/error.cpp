@@ -21,6 +21,13 @@ std::string indented(const std::string& lines) {
   return text;
 }
 
+std::string reason(const Death& death) {
+  if (!death.out_of_memory) return {};
+  if (death.memory_limit == 0) return ", since memory ran out";
+  return ", since it took more memory than its limit of " + std::to_string(death.memory_limit) +
+         " bytes";
+}
+
 std::string sentence(const Death& death) {
   std::string text = "worker process " + std::to_string(death.pid);
   if (!death.host.empty()) text += " on " + death.host;
@@ -69,7 +76,7 @@ RemoteError::RemoteError(std::string type_name, const std::string& message, std:
 }
 
 std::string describe(const Death& death) {
-  if (death.signal != 0) return "was killed by " + signal_text(death.signal);
+  if (death.signal != 0) return "was killed by " + signal_text(death.signal) + reason(death);
   if (death.exit_code >= 0) return "exited with code " + std::to_string(death.exit_code);
   return "is gone";
 }

@@ -44,7 +44,7 @@ void send_request(int socket, const SpawnRequest& request, int claim_page, int o
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof descriptors);
   std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof descriptors);
-  if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) fail("cannot ask for a worker");
+  if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) fail("cannot ask for a worker");
 }
 
 bool receive_request(int socket, ReceivedRequest& received) {
@@ -61,6 +61,10 @@ bool receive_request(int socket, ReceivedRequest& received) {
   while (bytes < 0 && errno == EINTR);
   if (bytes < 0) fail("cannot receive the order to start a worker");
   if (bytes == 0) return false;
+  if (bytes == sizeof received.gone) {
+    std::memcpy(&received.gone, body.data(), sizeof received.gone);
+    return true;
+  }
   Descriptors descriptors{-1, -1};
   if (const cmsghdr* header = CMSG_FIRSTHDR(&message);
       header != nullptr && header->cmsg_type == SCM_RIGHTS &&
@@ -74,14 +78,16 @@ bool receive_request(int socket, ReceivedRequest& received) {
 }
 
 void send_pid(int socket, pid_t pid) {
-  if (send(socket, &pid, sizeof pid, MSG_NOSIGNAL) < 0) fail("cannot answer the supervisor");
+  if (send(socket, &pid, sizeof pid, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    fail("cannot answer the supervisor");
 }
 
-pid_t receive_pid(int socket) {
+std::optional<pid_t> receive_pid(int socket) {
   pid_t pid = 0;
   ssize_t bytes = 0;
-  do bytes = recv(socket, &pid, sizeof pid, 0);
+  do bytes = recv(socket, &pid, sizeof pid, MSG_DONTWAIT);
   while (bytes < 0 && errno == EINTR);
+  if (bytes < 0 && errno == EAGAIN) return std::nullopt;
   if (bytes < 0) fail("no answer from the process that starts workers");
   if (bytes != sizeof pid) {
     errno = EPIPE;

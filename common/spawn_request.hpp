@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,23 +38,26 @@ struct SpawnRequest {
   std::string tasks_endpoint;
   std::string results_endpoint;
   std::vector<ResourceLimit> limits;
+  std::string memory;  // how a limit of memory is kept; empty: there is none
   Isolation isolation;
 };
 
 struct ReceivedRequest {
   SpawnRequest request;
+  pid_t gone = 0;  // not 0: this is no request, but says that this worker has ended
   UniqueFd claim_page;
   UniqueFd output;  // its stdout and stderr
 };
 
-/// Throws std::system_error.
+/// Never waits; throws std::system_error.
 void send_request(int socket, const SpawnRequest& request, int claim_page, int output);
 /// False at the end of the stream; throws std::system_error or SerializationError.
 bool receive_request(int socket, ReceivedRequest& received);
 
-/// A zygote's answer: the new worker's pid, or a negative errno.
+/// A zygote's answer: the new worker's pid, or a negative errno. To a zygote: a worker that has
+/// ended. Never waits; throws std::system_error.
 void send_pid(int socket, pid_t pid);
-/// Throws std::system_error, also when the socket's receive timeout passes.
-pid_t receive_pid(int socket);
+/// Nothing: there is none yet. Never waits; throws std::system_error, at the end of the stream too.
+std::optional<pid_t> receive_pid(int socket);
 
 }  // namespace flagship

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "common/units.hpp"
@@ -18,13 +17,6 @@ namespace {
 constexpr std::size_t kListedCodes = 10;
 constexpr std::size_t kShown = 2000;  // bytes of a key, URL or reason in a line for people
 
-std::string hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes)
-    fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
-  return text;
-}
-
 // Keys and URLs come from lists and reasons from servers: none of them gets to talk to the
 // terminal.
 std::string shown(std::string_view text) {
@@ -37,13 +29,21 @@ nlohmann::json text_or_null(std::string_view text) {
   return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
 }
 
+std::int64_t milliseconds_of(std::chrono::nanoseconds time) {
+  return std::chrono::round<std::chrono::milliseconds>(time).count();
+}
+
 nlohmann::ordered_json json_of(const WorkerDied& death) {
   nlohmann::ordered_json json;
   json["signal"] = text_or_null(death.signal_name());
   json["exit_code"] =
       death.exit_code() >= 0 ? nlohmann::json(death.exit_code()) : nlohmann::json(nullptr);
   json["out_of_memory"] = death.out_of_memory();
+  json["memory_limit"] =
+      death.memory_limit() > 0 ? nlohmann::json(death.memory_limit()) : nlohmann::json(nullptr);
   json["peak_rss"] = death.peak_rss();
+  json["user_ms"] = milliseconds_of(death.user_time());
+  json["system_ms"] = milliseconds_of(death.system_time());
   json["host"] = death.host();
   json["pid"] = death.pid();
   json["attempt"] = death.attempt();
@@ -53,6 +53,18 @@ nlohmann::ordered_json json_of(const WorkerDied& death) {
 }
 
 }  // namespace
+
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
 
 std::string_view class_name(v1::FetchClass error_class) {
   switch (error_class) {
@@ -97,6 +109,12 @@ std::string_view class_name(v1::FetchClass error_class) {
     default:
       return "";
   }
+}
+
+bool is_class_name(std::string_view name) {
+  for (int i = v1::FetchClass_MIN; i <= v1::FetchClass_MAX; ++i)
+    if (!name.empty() && class_name(static_cast<v1::FetchClass>(i)) == name) return true;
+  return false;
 }
 
 std::string_view outcome_name(v1::FetchOutcome outcome) {
@@ -153,6 +171,13 @@ std::string text_line(const ItemReport& report) {
   return fmt::format("{} error: {}{}{}: {} ({} attempt{})", key, url, url.empty() ? "" : ": ",
                      class_name(result.error_class()), shown(result.reason()), report.attempts,
                      report.attempts == 1 ? "" : "s");
+}
+
+std::string clock_time(double seconds) {
+  const auto s = static_cast<long long>(seconds);
+  return s < 60     ? fmt::format("{}s", s)
+         : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
+                    : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
 std::string count_of(std::uint64_t n, bool flags) {

@@ -102,7 +102,8 @@ bool Run::refill(Source& source, const std::function<void(Item&)>& prepare) {
     }
     Item& item = std::get<Item>(next);
     if (!item.trouble.empty()) {
-      auto result = error_result(v1::BAD_INPUT, item.trouble);
+      auto result = error_result(item.trouble_class, item.trouble);
+      if (item.trouble_class == v1::NONE) result.set_outcome(v1::FETCH_SKIPPED);
       conclude({std::move(item), 0, 0, {}}, std::move(result), {});
       continue;
     }
@@ -131,6 +132,9 @@ void Run::submit(Attempt&& attempt) {
   request.set_resume(options_.resume || attempt.number > 1);
   request.set_expected_sha256(attempt.item.expected_sha256);
   *request.mutable_limits() = options_.limits;
+  if (!attempt.item.etag.empty()) request.set_if_none_match(attempt.item.etag);
+  if (!attempt.item.last_modified.empty())
+    request.set_if_modified_since(attempt.item.last_modified);
   ResultFuture future = view_.submit_named<v1::FetchResult>("fetch", request);
   if (options_.trace) {
     observer_.scheduled(attempt.item, future);
@@ -170,6 +174,7 @@ void Run::on_completed(const ResultFuture& future) {
                         ? std::nullopt
                         : wait_before_retry(options_.retry, result, attempt.number, chance);
   if (!wait) return conclude(std::move(attempt), std::move(result), where);
+  observer_.failed(attempt.item, attempt.number + attempt.lost, result, where);
   ++attempt.number;
   attempt.last = Failure{std::move(result), where};
   waiting_.emplace(Clock::now() + *wait, std::move(attempt));
@@ -195,9 +200,10 @@ void Run::hold_back(const std::string& url, std::chrono::milliseconds time) {
 }
 
 void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where) {
-  ItemReport report{std::move(attempt.item), std::move(result), attempt.number + attempt.lost,
-                    where, std::move(attempt.death)};
-  if (options_.order == Order::completion) return emit(report);
+  ItemReport report{std::move(attempt.item),       std::move(result),
+                    attempt.number + attempt.lost, where,
+                    std::move(attempt.death),      attempt.left};
+  if (options_.order == Order::completion) return emit(std::move(report));
   const std::uint64_t turn = report.item.index;
   out_of_turn_.emplace(turn, std::move(report));
   emit_in_turn();
@@ -209,6 +215,7 @@ void Run::leave(Attempt&& attempt) {
   if (attempt.last) {
     Failure last = std::move(*attempt.last);
     --attempt.number;
+    attempt.left = true;
     return conclude(std::move(attempt), std::move(last.result), last.where);
   }
   ++left_out_;
@@ -219,13 +226,13 @@ void Run::leave(Attempt&& attempt) {
 void Run::emit_in_turn() {
   for (auto first = out_of_turn_.begin();
        first != out_of_turn_.end() && first->first == next_turn_;) {
-    if (first->second) emit(*first->second);
+    if (first->second) emit(*std::move(first->second));
     ++next_turn_;
     first = out_of_turn_.erase(first);
   }
 }
 
-void Run::emit(const ItemReport& report) {
+void Run::emit(ItemReport&& report) {
   switch (report.result.outcome()) {
     case v1::FETCH_OK:
       ++totals_.ok;
@@ -240,7 +247,7 @@ void Run::emit(const ItemReport& report) {
       ++totals_.errors;
   }
   totals_.bytes += report.result.outcome() == v1::FETCH_OK ? report.result.bytes() : 0;
-  observer_.ended(report, totals_);
+  observer_.take(std::move(report), totals_);
 }
 
 void Run::heed_stop() {

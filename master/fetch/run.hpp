@@ -43,6 +43,7 @@ struct ItemReport {
   int attempts = 1;                   // those that a worker's death cut short included
   Outcome where;                      // of the last attempt
   std::optional<WorkerDied> death{};  // of the worker that ran it, which ended it
+  bool unfinished = false;            // the run was stopped before it had all of its attempts
 };
 
 struct Totals {
@@ -58,7 +59,11 @@ class Observer {
   virtual void scheduled(const Item&, const ResultFuture&) {}
   virtual void began(const Item&, const ResultFuture&) {}  // in any thread
   virtual void completed(const Item&, const ResultFuture&) {}
+  /// An attempt failed and there will be another; `number` counts from 1.
+  virtual void failed(const Item&, int /*number*/, const v1::FetchResult&, const Outcome&) {}
   virtual void ended(const ItemReport&, const Totals&) {}
+  /// The same for who keeps the report; the others need not care.
+  virtual void take(ItemReport&& report, const Totals& totals) { ended(report, totals); }
   /// There is nothing to do for a moment. When it wants to be asked again at the latest; nothing:
   /// any time.
   virtual std::optional<std::chrono::steady_clock::time_point> idle(const Totals&) {
@@ -99,6 +104,7 @@ class Run {
     int lost = 0;                 // attempts that a worker's death cut short, besides
     std::optional<Failure> last;  // how the one before it ended
     std::optional<WorkerDied> death{};
+    bool left = false;  // the run was stopped before its next one
   };
 
   bool refill(Source& source, const std::function<void(Item&)>& prepare);
@@ -109,7 +115,7 @@ class Run {
   void hold_back(const std::string& url, std::chrono::milliseconds time);
   void conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where);
   void leave(Attempt&& attempt);
-  void emit(const ItemReport& report);
+  void emit(ItemReport&& report);
   void emit_in_turn();
   void heed_stop();
   bool finished() const;

@@ -15,17 +15,25 @@ void Submitter::terminate_workers() const { core_->terminate(SIGTERM); }
 void Submitter::kill_workers() const { core_->terminate(SIGKILL); }
 
 namespace detail {
+namespace {
+
+// The claim page is shared memory: a forked child must not decide in its parent's place.
+bool may_decide(const RemoteCall& call) {
+  return call.place != nullptr && (call.mailbox == nullptr || call.mailbox->is_of_this_process());
+}
+
+}  // namespace
 
 bool RemoteCall::begun() const {
   return place != nullptr && !place->is(stamp, Claim::held) && !place->is(stamp, Claim::recalled);
 }
 
-bool RemoteCall::stop() { return place != nullptr && place->stop(stamp); }
+bool RemoteCall::stop() { return may_decide(*this) && place->stop(stamp); }
 
-bool RemoteCall::recall() { return place != nullptr && place->recall(stamp); }
+bool RemoteCall::recall() { return may_decide(*this) && place->recall(stamp); }
 
 std::shared_ptr<Waker> RemoteCall::leave(Left left) {
-  if (mailbox == nullptr) return nullptr;
+  if (mailbox == nullptr || !mailbox->is_of_this_process()) return nullptr;
   return mailbox->leave(Ref<RemoteCall>(this), left == Left::stopped);
 }
 

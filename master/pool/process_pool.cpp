@@ -21,6 +21,7 @@
 namespace flagship {
 namespace {
 
+constexpr std::chrono::milliseconds kWeighEvery{10};
 constexpr std::size_t kMostFolderBytes = 8 * 1024;  // what starts a worker is one small packet
 
 class StatusAnswer final : public detail::StatusRequest {
@@ -129,19 +130,36 @@ core::OnDeath policy_of(OnWorkerDeath policy) {
   return core::OnDeath::fail_task;
 }
 
+struct NamedLimit {
+  const char* name;
+  int resource;
+  std::optional<std::uint64_t> most;
+};
+
+std::vector<NamedLimit> named(const Limits& limits) {
+  return {{"address_space", RLIMIT_AS, limits.address_space},
+          {"data", RLIMIT_DATA, limits.data},
+          {"cpu_seconds", RLIMIT_CPU, limits.cpu_seconds},
+          {"open_files", RLIMIT_NOFILE, limits.open_files},
+          {"file_size", RLIMIT_FSIZE, limits.file_size},
+          {"processes", RLIMIT_NPROC, limits.processes}};
+}
+
 std::vector<ResourceLimit> resource_limits(const Limits& limits) {
   std::vector<ResourceLimit> all;
-  const auto add = [&all](int resource, std::optional<std::uint64_t> most) {
-    if (most) all.push_back({resource, *most});
-  };
-  add(RLIMIT_AS, limits.address_space);
-  add(RLIMIT_DATA, limits.data);
-  add(RLIMIT_CPU, limits.cpu_seconds);
-  add(RLIMIT_NOFILE, limits.open_files);
-  add(RLIMIT_FSIZE, limits.file_size);
-  add(RLIMIT_NPROC, limits.processes);
-  if (!limits.core) add(RLIMIT_CORE, 0);
+  for (const NamedLimit& limit : named(limits))
+    if (limit.most) all.push_back({limit.resource, *limit.most});
+  if (!limits.core) all.push_back({RLIMIT_CORE, 0});
   return all;
+}
+
+/// "address_space 1048576, open_files 100"
+std::string in_words(const Limits& limits) {
+  std::string words;
+  for (const NamedLimit& limit : named(limits))
+    if (limit.most)
+      words += (words.empty() ? "" : ", ") + (limit.name + (" " + std::to_string(*limit.most)));
+  return words;
 }
 
 // What is relative means this process's folder of now.
@@ -207,6 +225,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   settings.initializer = options.initializer;
   settings.task_timeout = options.task_timeout;
   settings.interrupt_grace = options.interrupt_grace;
+  settings.limits = in_words(options.limits);
   pool::FleetSettings fleet;
   fleet.pool_name = options.name.empty() ? next_pool_name() : options.name;
   fleet.worker_executable = options.worker_executable;
@@ -214,10 +233,12 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   fleet.places = settings.scheduler.max_window;
   fleet.max_message_bytes = options.max_message_bytes;
   fleet.limits = resource_limits(options.limits);
+  fleet.memory = options.limits.memory;
   fleet.isolation = isolation_of(options.isolation);
   fleet.output = options.output;
-  return detail::make_core<PoolCore>(settings,
-                                     std::make_unique<pool::LocalFleet>(std::move(fleet)));
+  auto workers = std::make_unique<pool::LocalFleet>(std::move(fleet));
+  if (workers->weighs()) settings.weigh_every = kWeighEvery;
+  return detail::make_core<PoolCore>(settings, std::move(workers));
 }
 
 }  // namespace

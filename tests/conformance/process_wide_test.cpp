@@ -130,6 +130,24 @@ TEST_F(ConformanceThreads, O04_O05_in_a_forked_child_the_parents_pool_is_inert) 
   expect_inert_in_forked_children<ThreadPoolExecutor>();
 }
 
+TEST_F(ConformanceProcesses, O05_a_forked_child_does_not_decide_over_its_parents_calls) {
+  SKIP_UNLESS_FORKABLE();
+  const Gate gate;
+  ProcessPoolExecutor pool({.max_workers = 1});
+  Future<int> running = pool.submit<wait_at>(gate.path(), 1);
+  Future<int> waiting = pool.submit<wait_at>(gate.path(), 2);
+  ASSERT_TRUE(wait_until([&] { return running.running(); }));
+  const pid_t child = fork();
+  if (child == 0) {
+    waiting.cancel();
+    _exit(running.cancel() || running.interrupt() ? 1 : 0);
+  }
+  EXPECT_EQ(ending_of(child), 0);
+  gate.open();
+  EXPECT_EQ(running.result(kPatience), 1);
+  EXPECT_EQ(waiting.result(kPatience), 2);
+}
+
 int fork_and_wait() {
   const pid_t child = fork();
   if (child == 0) std::exit(0);

@@ -36,6 +36,9 @@ FUZZ_TARGET(response_head) {
   check(may_be_shown(head.fault(), 200), "the fault may be shown");
   check(head.location().find('\n') == std::string::npos, "the location is of one line");
   check(head.retry_after().find('\n') == std::string::npos, "Retry-After is of one line");
+  for (const std::string* field :
+       {&head.etag(), &head.last_modified(), &head.date(), &head.content_range()})
+    check(may_be_shown(*field, 1024), "what is kept to compare may be shown");
   if (head.complete() && head.fault().empty())
     check(head.status() >= 200 || head.status() == 101, "interim answers are passed over");
   head.clear();

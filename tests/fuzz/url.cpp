@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/fuzz/target.hpp"
+#include "worker/fetch/literal_address.hpp"
 #include "worker/fetch/redirect_target.hpp"
 #include "worker/fetch/text.hpp"
 
@@ -22,6 +23,9 @@ void check_url(std::string_view url) {
   const std::string authority = authority_of(url);
   check(authority.find_first_of("/?#@\\") == std::string::npos, "an authority is host and port");
   needs_no_lookup(authority);
+  check(same_origin(url, url), "a URL has its own origin");
+  if (const auto address = literal_address(std::string(url)))
+    check(!address_text(*address).empty(), "an address in place of a name can be shown");
   if (const auto refused = refuse_url(url)) {
     check(!refused->reason.empty(), "a refusal says why");
   } else {

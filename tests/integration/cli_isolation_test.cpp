@@ -33,7 +33,7 @@ TEST_F(HostileWorker, writes_into_the_output_folder_only_and_reaches_no_process)
   if (const std::string layers = missing(); !layers.empty()) GTEST_SKIP() << layers;
   EXPECT_EQ(attack({"-o", "out"}),
             "inside done; beside refused; /tmp refused; signal refused; trace refused; "
-            "serve refused; ");
+            "memory refused; escape refused; serve refused; ");
   EXPECT_THAT(files("out"), ElementsAre("BR.gif.inside"));
   EXPECT_FALSE(fs::exists(here() / "beside"));
 }

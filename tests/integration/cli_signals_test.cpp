@@ -91,7 +91,7 @@ TEST_F(Signals, ASecondInterruptEndsAtOnceAndLeavesNothing) {
         EXPECT_EQ(line["attempts"], 1);
       }
       expect_nothing_left(program);
-      EXPECT_THAT(names_in(here()), IsEmpty());
+      EXPECT_THAT(left(), IsEmpty());
     }
   }
 }
@@ -263,7 +263,10 @@ TEST_F(Signals, AFileThatKillsEveryWorkerIsAnErrorAndTheRestArrives) {
   EXPECT_EQ(death["pid"], items.at("BR")["pid"]);
   EXPECT_EQ(death["host"], items.at("BR")["host"]);
   EXPECT_EQ(death["attempt"], 3);
+  EXPECT_TRUE(death["memory_limit"].is_null());
   EXPECT_GT(death["peak_rss"], 1'000'000);
+  EXPECT_GE(death["user_ms"], 0);
+  EXPECT_GE(death["system_ms"], 0);
   EXPECT_EQ(items.at("CN")["outcome"], "ok");
   EXPECT_FALSE(items.at("CN").contains("death"));
   expect_nothing_left(program);

@@ -102,8 +102,10 @@ Death death_of(const AnyFuture& future) {
     if (auto error = future.exception(kPatience)) std::rethrow_exception(error);
     ADD_FAILURE() << "it returned";
   } catch (const WorkerDied& died) {
-    death = {died.pid(),      died.host(), died.signal(),  died.exit_code(),   died.out_of_memory(),
-             died.peak_rss(), died.task(), died.attempt(), died.stderr_tail(), died.backtrace()};
+    death = {died.pid(),           died.host(),         died.signal(),   died.exit_code(),
+             died.out_of_memory(), died.memory_limit(), died.peak_rss(), died.user_time(),
+             died.system_time(),   died.task(),         died.attempt(),  died.stderr_tail(),
+             died.backtrace()};
   }
   return death;
 }
@@ -270,6 +272,15 @@ class SmallGroup {
   }
   std::string path_;
 };
+
+TEST(PoolDeathsOfMemory, without_cgroups_who_takes_more_than_its_limit_is_found_by_looking) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer takes more memory than that by itself";
+  Child eater({TEST_EATER, "--limit", std::to_string(128 << 20)});
+  EXPECT_EQ(eater.read_line(), "polled");
+  EXPECT_EQ(eater.read_line(), "SIGKILL out of memory");
+  EXPECT_EQ(eater.read_line(), "SIGKILL not for memory");
+  EXPECT_EQ(eater.wait(), 0);
+}
 
 TEST(PoolDeathsOfMemory, who_took_more_than_the_cgroup_has_is_told_from_who_was_killed) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer takes more memory than that by itself";

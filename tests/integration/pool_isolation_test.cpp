@@ -365,7 +365,8 @@ TEST(IsolationStatus, says_by_default_what_costs_nothing) {
   EXPECT_EQ(layers["limits"].state, LayerState::off);
   EXPECT_EQ(layers["landlock"].state, LayerState::off);
   EXPECT_EQ(layers["seccomp"].state, LayerState::off);
-  EXPECT_EQ(layers.size(), 6u);
+  EXPECT_EQ(layers["memory"].state, LayerState::off);
+  EXPECT_EQ(layers.size(), 7u);
 }
 
 TEST(IsolationStatus, says_what_was_switched_off_and_on) {

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,6 +39,20 @@ long serve() {
   return result;
 }
 
+long open_memory(pid_t of) {
+  const int fd = open(("/proc/" + std::to_string(of) + "/mem").c_str(), O_RDWR | O_CLOEXEC);
+  return fd < 0 ? fd : close(fd);
+}
+
+/// Out of the process group that ends with it.
+long escape() {
+  const pid_t child = fork();
+  if (child == 0) _exit(setsid() < 0 ? 1 : 0);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status == 0 ? 0 : -1;
+}
+
 v1::FetchResult attack(const v1::FetchRequest& request) {
   const bool keeps_files = !request.path().empty();
   v1::FetchResult result;
@@ -48,6 +63,7 @@ v1::FetchResult attack(const v1::FetchRequest& request) {
                     outcome("/tmp", write_file("/tmp/hostile")) +
                     outcome("signal", kill(getppid(), 0)) +
                     outcome("trace", ptrace(PTRACE_SEIZE, getppid(), nullptr, nullptr)) +
+                    outcome("memory", open_memory(getppid())) + outcome("escape", escape()) +
                     outcome("serve", serve()));
   return result;
 }

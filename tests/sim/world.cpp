@@ -168,7 +168,10 @@ void World::list_acts(Process& process) {
   const auto can = [&](Act act) { acts_.emplace_back(act, &process); };
   if (process.life == Life::starting) can(Act::ready);
   if (process.life == Life::starting && process.doomed) can(Act::die);
-  if (process.life == Life::ready) {
+  if (process.life == Life::ready && process.setting_up) {
+    can(Act::set_up);
+    if (process.doomed) can(Act::die);
+  } else if (process.life == Life::ready) {
     if (!process.inbox.empty() && process.running.size() < process.concurrency) can(Act::begin);
     if (!process.running.empty()) can(Act::finish);
     if (!process.unsent.tickets.empty()) can(Act::flush);
@@ -184,6 +187,9 @@ void World::carry_on(Act act, Process* process) {
   switch (act) {
     case Act::ready:
       return become_ready(*process);
+    case Act::set_up:
+      process->setting_up = false;
+      return tell(core::WorkerSetUp{process->ref});
     case Act::begin:
       return begin_next(*process);
     case Act::finish:
@@ -348,7 +354,8 @@ void World::become_ready(Process& process) {
   if (happens(weather_.failing_starts)) return fail_start(process);
   note("worker ", process.ref, " is ready");
   process.life = Life::ready;
-  tell(core::WorkerReady{process.ref});
+  process.setting_up = happens(200);
+  tell(core::WorkerReady{process.ref, process.setting_up});
 }
 
 void World::fail_start(Process& process) {
@@ -358,6 +365,10 @@ void World::fail_start(Process& process) {
   process.failed = true;
   ++failures_;
   tell(core::StartFailed{process.ref, "failed"});
+  check_that_starts_end();
+}
+
+void World::check_that_starts_end() {
   check(failures_ < settings_.max_fruitless || terminating_ || scheduler_.broken(),
         "workers are started for ever");
 }
@@ -541,7 +552,11 @@ void World::tell_death(Process& process) {
   }
   process.life = Life::buried;
   note("worker ", process.ref, " is gone, having begun ", begun.size());
+  const bool in_vain = process.setting_up && begun.empty() && !process.drain_sent && !process.quits;
+  const int failures = in_vain ? failures_ + 1 : 0;
   tell(core::WorkerGone{process.ref, begun, "died"});
+  failures_ = failures;
+  check_that_starts_end();
   for (Message& message : process.lost) remember(process.ref, std::move(message));
   process.lost.clear();
 }

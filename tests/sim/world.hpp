@@ -87,11 +87,12 @@ class World {
     std::uint32_t concurrency = 1;
     Life life = Life::buried;
     bool drain_sent = false;
-    bool doomed = false;   // the owner kills it
-    bool quits = false;    // a task of its was stopped
-    bool leaving = false;  // for which the owner kills it
-    bool failed = false;   // it could not be started
-    bool big = false;      // above max_worker_rss, by its own measure
+    bool doomed = false;      // the owner kills it
+    bool quits = false;       // a task of its was stopped
+    bool leaving = false;     // for which the owner kills it
+    bool failed = false;      // it could not be started
+    bool setting_up = false;  // it does what comes before its first task
+    bool big = false;         // above max_worker_rss, by its own measure
     bool known_big = false;
     std::uint32_t begun = 0;
     std::uint32_t outstanding = 0;
@@ -122,6 +123,7 @@ class World {
   };
   enum class Act : std::uint8_t {
     ready,
+    set_up,
     begin,
     finish,
     flush,
@@ -152,6 +154,7 @@ class World {
   void terminate();
   void break_pool();
   void become_ready(Process& process);
+  void check_that_starts_end();
   void fail_start(Process& process);
   void begin_next(Process& process);
   void finish_one(Process& process);

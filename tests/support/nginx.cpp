@@ -8,6 +8,7 @@
 
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace flagship::testing {
 namespace {
@@ -48,7 +49,8 @@ std::string Nginx::program() {
   return {};
 }
 
-Nginx::Nginx(const std::filesystem::path& root) {
+Nginx::Nginx(const std::filesystem::path& root, std::optional<Identity> identity)
+    : identity_(std::move(identity)) {
   for (int attempt = 0; attempt < 10; ++attempt) {
     if (start(root)) return;
   }
@@ -68,7 +70,11 @@ bool Nginx::start(const std::filesystem::path& root) {
   }
   config << "  types { image/gif gif; text/plain txt; }\n"
          << "  default_type application/octet-stream;\n"
-         << "  server { listen 127.0.0.1:" << port_ << "; root " << root.string() << "; }\n}\n";
+         << "  server { listen 127.0.0.1:" << port_;
+  if (identity_)
+    config << " ssl http2; ssl_certificate " << identity_->certificate << "; ssl_certificate_key "
+           << identity_->key;
+  config << "; root " << root.string() << "; }\n}\n";
   write_file(folder_ / "conf", config.str());
   program_ = std::make_unique<Program>(Command{
       .argv = {program(), "-p", here, "-e", "stderr", "-c", here + "/conf"}, .folder = here});
@@ -77,7 +83,8 @@ bool Nginx::start(const std::filesystem::path& root) {
 }
 
 std::string Nginx::url(std::string_view path) const {
-  return "http://127.0.0.1:" + std::to_string(port_) + std::string(path);
+  return (identity_ ? "https" : "http") + std::string("://127.0.0.1:") + std::to_string(port_) +
+         std::string(path);
 }
 
 std::vector<Nginx::Request> Nginx::requests() const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,19 @@ class Nginx {
   /// Where it is installed; empty: it is not.
   static std::string program();
 
-  /// Throws std::runtime_error with what nginx says when it does not start.
-  explicit Nginx(const std::filesystem::path& root);
+  /// Files with a certificate and its key, for TLS.
+  struct Identity {
+    std::string certificate;
+    std::string key;
+  };
+
+  /// With an `identity` it speaks TLS, and HTTP/2 to who can. Throws std::runtime_error with what
+  /// nginx says when it does not start.
+  explicit Nginx(const std::filesystem::path& root, std::optional<Identity> identity = {});
   Nginx(const Nginx&) = delete;
   Nginx& operator=(const Nginx&) = delete;
 
-  /// "http://127.0.0.1:PORT" and `path`.
+  /// "http://127.0.0.1:PORT", or https, and `path`.
   std::string url(std::string_view path = {}) const;
 
   struct Request {
@@ -37,6 +45,7 @@ class Nginx {
  private:
   bool start(const std::filesystem::path& root);
 
+  const std::optional<Identity> identity_;
   TempFolder folder_;
   std::uint16_t port_ = 0;
   std::unique_ptr<Program> program_;

@@ -119,7 +119,7 @@ bool wait_until(const std::function<bool()>& condition) {
 }
 
 TempFolder::TempFolder() {
-  std::string name = "/tmp/ft-XXXXXX";
+  std::string name = fs::temp_directory_path() / "ft-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) fail("mkdtemp");
   path_ = name;
 }

@@ -25,7 +25,7 @@ constexpr std::chrono::seconds kPatience{60};
 /// Asks again and again; false: it did not come true within kPatience.
 bool wait_until(const std::function<bool()>& condition);
 
-/// A folder of a test's own under /tmp, with a short name; gone, with what is in it, at the end.
+/// A temporary folder of a test's own, with a short name; gone, with what is in it, at the end.
 class TempFolder {
  public:
   TempFolder();

@@ -35,19 +35,19 @@ void extend(X509* certificate, int kind, const char* value) {
   X509_EXTENSION_free(extension);
 }
 
-X509Ptr self_signed(EVP_PKEY* key) {
+X509Ptr self_signed(EVP_PKEY* key, const Validity& validity) {
   X509Ptr certificate(X509_new());
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), validity.from);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), validity.until);
   X509_set_pubkey(certificate.get(), key);
   X509_NAME* const name = X509_get_subject_name(certificate.get());
   const auto* const words = reinterpret_cast<const unsigned char*>("flagship test");
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, words, -1, -1, 0);
   X509_set_issuer_name(certificate.get(), name);
   extend(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
-  extend(certificate.get(), NID_subject_alt_name, "IP:127.0.0.1");
+  extend(certificate.get(), NID_subject_alt_name, validity.name);
   must(X509_sign(certificate.get(), key, EVP_sha256()) > 0);
   return certificate;
 }
@@ -69,16 +69,24 @@ class Tls : public Carrier {
 }  // namespace
 
 struct Certificate::Parts {
+  explicit Parts(const Validity& validity) : certificate(self_signed(key.get(), validity)) {}
   Key key{EVP_EC_gen("P-256")};
-  X509Ptr certificate = self_signed(key.get());
+  X509Ptr certificate;
 };
 
-Certificate::Certificate() : parts_(std::make_unique<Parts>()) {}
+Certificate::Certificate(const Validity& validity) : parts_(std::make_unique<Parts>(validity)) {}
 Certificate::~Certificate() = default;
 
 void Certificate::save(const std::string& path) const {
   std::FILE* const file = std::fopen(path.c_str(), "w");
   must(file != nullptr && PEM_write_X509(file, parts_->certificate.get()) == 1);
+  std::fclose(file);
+}
+
+void Certificate::save_key(const std::string& path) const {
+  std::FILE* const file = std::fopen(path.c_str(), "w");
+  must(file != nullptr &&
+       PEM_write_PrivateKey(file, parts_->key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1);
   std::fclose(file);
 }
 

@@ -8,16 +8,25 @@
 
 namespace flagship::testing {
 
-/// A key and a self-signed certificate for 127.0.0.1, made anew.
+/// For whom a certificate is, and when: seconds from now.
+struct Validity {
+  const char* name = "IP:127.0.0.1";
+  long from = -3600;
+  long until = 3600;
+};
+
+/// A key and a self-signed certificate, made anew.
 class Certificate {
  public:
-  Certificate();
+  explicit Certificate(const Validity& validity = {});
   ~Certificate();
   Certificate(const Certificate&) = delete;
   Certificate& operator=(const Certificate&) = delete;
 
   /// Writes the certificate where a client that is to trust it reads it.
   void save(const std::string& path) const;
+  /// Writes the key, for a server.
+  void save_key(const std::string& path) const;
 
  private:
   friend ScriptedServer::Script over_tls(const Certificate& certificate,

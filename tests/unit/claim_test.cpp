@@ -60,7 +60,7 @@ TEST(ClaimPage, both_sides_see_the_same_page) {
 TEST(ClaimPage, the_memory_outlives_its_descriptor_and_moves_with_the_page) {
   ClaimPage page = ClaimPage::create(4);
   page[2].hold(5);
-  page.close_fd();
+  page.take_fd();
   ClaimPage moved = std::move(page);
   ClaimPage assigned;
   assigned = std::move(moved);

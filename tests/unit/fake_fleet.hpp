@@ -55,6 +55,7 @@ class FakeFleet final : public Fleet {
   std::map<std::uint32_t, ClaimPage> pages;  // of the latest worker in each place
   std::map<std::uint32_t, Ref> present;
   std::string host_name = "testhost";
+  int weighed = 0;
 
   static pid_t pid_of(Ref ref) { return static_cast<pid_t>(1000 * ref.incarnation + ref.id); }
 
@@ -75,6 +76,7 @@ class FakeFleet final : public Fleet {
           {ref, {call->ticket, call->place, call->notify, std::string(call->payload)}});
   }
   void signal(Ref ref, int signal) override { signals.emplace_back(ref, signal); }
+  void weigh() override { ++weighed; }
   ClaimPage& claims(Ref ref) override { return pages.at(ref.id); }
   pid_t pid(Ref ref) const override { return pid_of(ref); }
   const std::string& host() const override { return host_name; }

@@ -456,6 +456,31 @@ TEST_F(LoopTest, workers_that_die_before_hello_break_the_pool_with_a_hint) {
       AllOf(HasSubstr("exited with code 0"), HasSubstr("/bin/other"), HasSubstr("flagship::init")));
 }
 
+TEST_F(LoopTest, workers_that_die_before_hello_break_the_pool_with_their_last_words) {
+  settings.scheduler.max_fruitless = 1;
+  settings.limits = "address_space 4096";
+  play({[&](Happenings&) { futures.push_back(submit(1)); },
+        [&](Happenings& out) {
+          gone(out, kFirst, 0, 127);
+          out.gone.back().death.stderr_tail = "libfoo.so: cannot open shared object file";
+        },
+        [](Happenings&) {}});
+  EXPECT_THAT(
+      message_of(futures[0].exception()),
+      AllOf(HasSubstr("exited with code 127 before it said Hello"), HasSubstr("address_space 4096"),
+            HasSubstr("libfoo.so: cannot open"), Not(HasSubstr("flagship::init"))));
+}
+
+TEST_F(LoopTest, a_worker_that_dies_in_the_initializer_breaks_the_pool_which_is_told) {
+  settings.scheduler.max_fruitless = 1;
+  settings.initializer.function = 5;
+  play({[&](Happenings&) { futures.push_back(submit(1)); },
+        [&](Happenings& out) { hello(out, kFirst); },
+        [&](Happenings& out) { gone(out, kFirst, SIGSEGV); }, [](Happenings&) {}});
+  EXPECT_THAT(message_of(futures[0].exception()),
+              HasSubstr("was killed by SIGSEGV while it ran the initializer"));
+}
+
 TEST_F(LoopTest, a_worker_that_says_bye_breaks_the_pool_with_its_reason) {
   play({[&](Happenings&) { futures.push_back(submit(1)); },
         [&](Happenings& out) {
@@ -497,6 +522,44 @@ TEST_F(LoopTest, starts_that_fail_break_the_pool_with_the_cause) {
     steps.push_back([](Happenings&) { std::this_thread::sleep_for(1ms); });
   play(std::move(steps));
   EXPECT_THAT(message_of(futures[0].exception()), HasSubstr("/x/y"));
+}
+
+TEST_F(LoopTest, a_start_that_turns_out_to_have_failed_breaks_the_pool_with_the_cause) {
+  settings.scheduler.max_fruitless = 1;
+  play({[&](Happenings&) { futures.push_back(submit(1)); },
+        [&](Happenings& out) {
+          out.not_started.push_back({kFirst, "it cannot be cloned"});
+        },
+        [](Happenings&) {}});
+  EXPECT_THAT(message_of(futures[0].exception()), HasSubstr("it cannot be cloned"));
+}
+
+TEST_F(LoopTest, a_program_none_of_whose_workers_ever_said_hello_gets_one_chance) {
+  settings.start_limit = 1ns;
+  settings.worker_program = "'/bin/mute'";
+  play({[&](Happenings&) { futures.push_back(submit(1)); },
+        [](Happenings&) { std::this_thread::sleep_for(1ms); },
+        [&](Happenings& out) { gone(out, kFirst); }, [this](Happenings&) { keep(); }});
+  EXPECT_THAT(message_of(futures[0].exception()),
+              AllOf(HasSubstr("did not say Hello in time"), HasSubstr("/bin/mute"),
+                    HasSubstr("flagship::init")));
+  EXPECT_THAT(started, SizeIs(1));
+}
+
+TEST_F(LoopTest, workers_are_weighed_while_they_hold_something_and_not_otherwise) {
+  settings.weigh_every = 1ns;
+  play({[&](Happenings&) { futures.push_back(submit(1)); },
+        [&](Happenings& out) {
+          EXPECT_EQ(fleet->weighed, 0);
+          hello(out, kFirst);
+        },
+        [](Happenings&) {},
+        [&](Happenings& out) {
+          EXPECT_GT(fleet->weighed, 0);
+          begin(0), finish(0), say(out, kFirst, results(kFirst, {0}));
+        },
+        [&](Happenings&) { fleet->weighed = 0; },
+        [&](Happenings&) { EXPECT_EQ(fleet->weighed, 0); }});
 }
 
 TEST_F(LoopTest, a_worker_that_never_says_hello_is_killed_when_its_time_is_up) {

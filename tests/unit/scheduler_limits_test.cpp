@@ -130,6 +130,28 @@ TEST(Stopped, another_place_is_used_while_the_worker_is_being_killed) {
   EXPECT_NE(play.started().id, play.worker.id);
 }
 
+TEST(Stopped, what_the_worker_ran_beside_it_begins_elsewhere_with_retry) {
+  Play play({.max_workers = 1, .concurrency = 2, .on_death = OnDeath::retry, .max_attempts = 2});
+  play.submit(2);
+  play.ready({0, 1});
+  const std::vector<Ticket> running = play.tickets();
+  ASSERT_THAT(running, SizeIs(2));
+  play.tell(TaskStopped{running[0]});
+  EXPECT_THAT(play.gone({0, 1}, {running[1]}).ends, IsEmpty());
+  EXPECT_THAT((play.ready(play.started()), play.assigned()), ElementsAre(1));
+  EXPECT_EQ(play.out.assigned.at(0).attempt, 2u);
+}
+
+TEST(Stopped, what_the_worker_ran_beside_it_ends_with_it_otherwise) {
+  Play play({.max_workers = 1, .concurrency = 2});
+  play.submit(2);
+  play.ready({0, 1});
+  const std::vector<Ticket> running = play.tickets();
+  play.tell(TaskStopped{running.at(0)});
+  play.gone({0, 1}, {running.at(1)});
+  EXPECT_THAT(play.ended(), ElementsAre(Pair(1, Why::worker_died)));
+}
+
 TEST(Stopped, the_death_that_follows_breaks_nothing) {
   Limited play(1, {.max_workers = 1, .on_death = OnDeath::break_pool});
   play.tell(TaskStopped{play.held[0]});

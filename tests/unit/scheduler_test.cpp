@@ -429,6 +429,32 @@ TEST(Scheduler, workers_that_die_before_they_begin_anything_break_the_pool_as_we
   EXPECT_THAT(play.ended(), ElementsAre(Pair(0, Why::broken)));
 }
 
+TEST(Scheduler, workers_that_die_while_they_are_set_up_break_the_pool_however_late) {
+  Play play({.max_workers = 1, .max_fruitless = 2});
+  play.submit(1);
+  for (std::uint32_t life = 1; life <= 2; ++life) {
+    if (life > 1) {
+      play.now = *play.scheduler.next_tick();
+      play.tick();
+    }
+    play.tell(WorkerReady{{0, life}, true});
+    play.now += 1h;
+    play.gone({0, life});
+  }
+  EXPECT_THAT(play.ended(), ElementsAre(Pair(0, Why::broken)));
+}
+
+TEST(Scheduler, a_worker_that_lasted_after_it_was_set_up_was_worth_its_start) {
+  Play play({.max_workers = 1, .max_fruitless = 1, .fruitful_after = 1s});
+  play.submit(1);
+  play.tell(WorkerReady{{0, 1}, true});
+  play.tell(WorkerSetUp{{0, 1}});
+  play.cancel(0, true);
+  play.now += 1s;
+  play.gone({0, 1});
+  EXPECT_EQ(play.scheduler.broken(), std::nullopt);
+}
+
 TEST(Scheduler, workers_that_begin_calls_and_die_do_not_break_the_pool) {
   Play play({.max_workers = 1, .max_fruitless = 2});
   play.submit(20);

@@ -28,6 +28,10 @@ struct Line {
 struct Nothing {
   bool operator==(const Nothing&) const = default;
 };
+struct Tree {
+  std::vector<Tree> branches;
+  bool operator==(const Tree&) const = default;
+};
 struct One {
   std::string only;
   bool operator==(const One&) const = default;
@@ -183,6 +187,9 @@ TEST(Serializer, a_length_that_the_payload_cannot_hold_is_refused_before_memory_
 
 TEST(Serializer, values_that_take_no_bytes_are_not_read_for_ever) {
   expect_round_trip(std::vector<std::monostate>(1000));
+  expect_round_trip(std::vector<std::pair<std::monostate, std::monostate>>(3));
+  expect_round_trip(std::vector<std::array<Nothing, 2>>(3));
+  expect_round_trip(std::map<std::monostate, std::monostate>{{std::monostate{}, std::monostate{}}});
   std::string bytes;
   Writer(bytes).length(std::size_t{1} << 60);
   EXPECT_THROW(Reader(bytes).get<std::vector<std::monostate>>(), SerializationError);
@@ -192,6 +199,29 @@ TEST(Serializer, an_alternative_that_the_variant_does_not_have_is_refused) {
   std::string bytes;
   Writer(bytes).length(2);
   EXPECT_THROW((Reader(bytes).get<std::variant<int, bool>>()), SerializationError);
+}
+
+TEST(Serializer, what_holds_itself_travels_a_thousand_deep_and_is_refused_beyond) {
+  const auto nested = [](std::size_t depth) {  // each level is a Tree and a vector
+    Tree tree;
+    for (; depth > 0; --depth) {
+      Tree outer;
+      outer.branches.push_back(std::move(tree));
+      tree = std::move(outer);
+    }
+    return tree;
+  };
+  expect_round_trip(nested(499));
+  EXPECT_THROW(written(nested(500)), SerializationError);
+  const std::string bytes(100'000, '\1');  // one branch, that has one branch
+  EXPECT_THROW(Reader(bytes).get<Tree>(), SerializationError);
+}
+
+TEST(Serializer, a_reader_that_refused_what_was_too_deep_reads_on) {
+  const std::string bytes(2000, '\1');
+  Reader in(bytes);
+  EXPECT_THROW(in.get<Tree>(), SerializationError);
+  EXPECT_EQ(in.get<std::string>(), "\1");
 }
 
 TEST(Serializer, random_bytes_are_read_or_refused) {

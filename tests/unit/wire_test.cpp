@@ -171,6 +171,20 @@ TEST(Up, hello_began_and_bye_make_the_round_trip) {
   EXPECT_EQ(reader.bye_reason(), "no \xff reason");
 }
 
+TEST(Up, a_hello_that_is_not_utf8_arrives_as_it_is_and_nothing_is_printed) {
+  testing::internal::CaptureStderr();
+  UpWriter writer({3, 4});
+  UpReader reader;
+  Hello hello;
+  hello.version = "\xff";
+  hello.isolation = {{"layer", LayerState::unavailable, "\xfe"}};
+  const Blobs blobs = blobs_of(writer.hello(hello));
+  ASSERT_EQ(reader.read(blobs), UpReader::Kind::hello);
+  EXPECT_EQ(reader.hello().version, "\xff");
+  EXPECT_EQ(reader.hello().isolation.at(0).detail, "\xfe");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(Up, hello_says_what_its_worker_is_kept_from) {
   UpWriter writer({3, 4});
   UpReader reader;

@@ -17,16 +17,6 @@ std::string joined(std::span<const std::string> texts) {
   return all;
 }
 
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
-
 }  // namespace
 
 void Body::begin(const v1::FetchRequest& request, const Settings& settings, Shards* shards) {

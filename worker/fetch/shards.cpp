@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <ctime>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -32,14 +30,23 @@ la_ssize_t append(archive*, void* buffer, const void* bytes, std::size_t size) {
   return static_cast<la_ssize_t>(size);
 }
 
-std::string hex(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) {
-    std::array<char, 3> two{};
-    std::snprintf(two.data(), two.size(), "%02x", static_cast<unsigned char>(c));
-    text += two.data();
+// One a body: nearly all texts are their own spelling, and making a tree of them costs more than
+// all else that a shard does.
+void add_text(std::string& json, std::string_view name, std::string_view value) {
+  json += json.empty() ? "{\"" : ",\"";
+  json += name;
+  json += "\":";
+  if (is_plain(value) && value.find_first_of("\"\\") == std::string_view::npos) {
+    (json += '"') += value;
+    json += '"';
+  } else {
+    json += nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
-  return text;
+}
+
+void add_number(std::string& json, std::string_view name, std::uint64_t value) {
+  ((json += ",\"") += name) += "\":";
+  json += std::to_string(value);
 }
 
 // "a.json" of "a.gif"; a body that is called so itself gets another's name.
@@ -192,16 +199,17 @@ bool Shards::fail(std::string_view what) {
 }
 
 std::string note_in_shard(const std::string& url, const v1::FetchResult& result) {
-  nlohmann::ordered_json note;
-  note["url"] = url;
-  note["status"] = result.status();
-  note["bytes"] = result.bytes();
-  note["sha256"] = hex(result.sha256());
-  note["type"] = result.type();
-  if (!result.etag().empty()) note["etag"] = result.etag();
-  if (!result.last_modified().empty()) note["last_modified"] = result.last_modified();
-  if (!result.final_url().empty()) note["final_url"] = result.final_url();
-  return note.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string note;
+  add_text(note, "url", url);
+  add_number(note, "status", result.status());
+  add_number(note, "bytes", result.bytes());
+  add_text(note, "sha256", hex(result.sha256()));
+  add_text(note, "type", result.type());
+  if (!result.etag().empty()) add_text(note, "etag", result.etag());
+  if (!result.last_modified().empty()) add_text(note, "last_modified", result.last_modified());
+  if (!result.final_url().empty()) add_text(note, "final_url", result.final_url());
+  note += '}';
+  return note;
 }
 
 }  // namespace flagship::fetch

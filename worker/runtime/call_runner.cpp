@@ -61,7 +61,10 @@ class CallRunner {
   /// False when it threw, which was said: this worker is no use.
   bool initialize(const wire::AssignedCall& call) {
     const wire::CallEnding ending = invoke(call);
-    if (ending == wire::CallEnding::returned) return true;
+    if (ending == wire::CallEnding::returned) {
+      session_.say_set_up();
+      return true;
+    }
     const std::string why = ending == wire::CallEnding::unknown_function
                                 ? "it is not in the worker's executable"
                                 : "it threw " + wire::describe_packed(result_);

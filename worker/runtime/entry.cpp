@@ -24,6 +24,7 @@
 #include "common/spawn_request.hpp"
 #include "worker/runtime/crash_report.hpp"
 #include "worker/runtime/isolation.hpp"
+#include "worker/runtime/keeper.hpp"
 #include "worker/runtime/output.hpp"
 
 namespace flagship::worker {
@@ -68,8 +69,8 @@ void apply(const std::vector<ResourceLimit>& limits) {
   }
 }
 
-[[noreturn]] void work(const Arguments& arguments, ReceivedRequest&& received, Runner runner,
-                       bool alone) {
+[[noreturn]] void work(const Arguments& arguments, ReceivedRequest&& received, ClaimPage&& claims,
+                       Runner runner, bool alone) {
   setpgid(0, 0);
   die_with(received.request.supervisor);
   set_title(arguments, received.request);
@@ -78,8 +79,6 @@ void apply(const std::vector<ResourceLimit>& limits) {
   try {
     apply(received.request.limits);
     const auto isolation = isolate(received.request, alone);
-    ClaimPage claims = ClaimPage::map(received.claim_page.get(), received.request.places);
-    received.claim_page.reset();
     report_crashes_in(claims.crash_note());
     Session session(received.request, std::move(claims), isolation);
     runner(session);
@@ -102,32 +101,44 @@ bool single_threaded() {
   return threads == 1;
 }
 
-/// Like fork, but the child is the supervisor's, who can then wait for it. The C library keeps the
-/// thread's id where PR_GET_TID_ADDRESS says, and must find the child's there.
-pid_t clone_for_supervisor() {
+/// Like fork, but the child is the supervisor's, who can then wait for it, and whose pid is in the
+/// page before it runs. The C library keeps the thread's id where PR_GET_TID_ADDRESS says, and must
+/// find the child's there.
+pid_t clone_for_supervisor(ClaimPage& page) {
   int* thread_id = nullptr;
   if (prctl(PR_GET_TID_ADDRESS, &thread_id) != 0 || thread_id == nullptr || *thread_id != getpid())
     return -ENOTSUP;
-  const unsigned long flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
-  const long pid = syscall(SYS_clone, flags, nullptr, nullptr, thread_id, 0);
+  const unsigned long flags =
+      CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
+  const long pid = syscall(SYS_clone, flags, nullptr, &page.pid(), thread_id, 0);
   return pid < 0 ? -errno : static_cast<pid_t>(pid);
 }
 
-[[noreturn]] void be_zygote(const Arguments& arguments, Runner runner) {
+[[noreturn]] void be_zygote(const Arguments& arguments, pid_t supervisor, Runner runner) {
   prctl(PR_SET_NAME, "flagship-zygote");
   std::fflush(nullptr);  // or every clone would print it
   const bool cloneable = single_threaded();
   try {
+    Keeper keeper(supervisor);
     ReceivedRequest received;
-    while (receive_request(kSpawnSocket, received)) {
-      const pid_t pid = cloneable ? clone_for_supervisor() : -ENOTSUP;
+    while (keeper.wait_for(kSpawnSocket) && receive_request(kSpawnSocket, received)) {
+      if (received.gone != 0) {
+        keeper.forget(std::exchange(received, {}).gone);
+        continue;
+      }
+      ClaimPage page = ClaimPage::map(received.claim_page.get(), received.request.places);
+      received.claim_page.reset();
+      const pid_t pid = cloneable ? clone_for_supervisor(page) : -ENOTSUP;
       if (pid == 0) {
         close(kSpawnSocket);
-        work(arguments, std::move(received), runner, true);
+        keeper.leave_to_parent();
+        work(arguments, std::move(received), std::move(page), runner, true);
       }
       received = {};
+      keeper.watch_over(pid);
       send_pid(kSpawnSocket, pid);
     }
+    keeper.outlive_supervisor();
   } catch (const std::exception&) {
     // The supervisor is gone, or does not read: either way nobody waits for a message.
   }
@@ -136,13 +147,16 @@ pid_t clone_for_supervisor() {
 
 [[noreturn]] void be_only_worker(const Arguments& arguments, Runner runner) {
   ReceivedRequest received;
+  ClaimPage page;
   try {
-    if (!receive_request(kSpawnSocket, received)) _exit(kBroken);
+    if (!receive_request(kSpawnSocket, received) || received.gone != 0) _exit(kBroken);
+    page = ClaimPage::map(received.claim_page.get(), received.request.places);
   } catch (const std::exception&) {
     _exit(kBroken);
   }
   close(kSpawnSocket);
-  work(arguments, std::move(received), runner, single_threaded());
+  received.claim_page.reset();
+  work(arguments, std::move(received), std::move(page), runner, single_threaded());
 }
 
 }  // namespace
@@ -151,10 +165,11 @@ void enter_if_started_by_supervisor(int argc, char** argv, Runner runner) {
   if (argc != 3) return;
   const bool zygote = std::string_view(argv[1]) == kZygoteFlag;
   if (!zygote && std::string_view(argv[1]) != kWorkerFlag) return;
-  die_with(static_cast<pid_t>(std::atoi(argv[2])));
+  const auto supervisor = static_cast<pid_t>(std::atoi(argv[2]));
+  die_with(supervisor);
   prepare_crash_reports();
   const Arguments arguments{argc, argv};
-  if (zygote) be_zygote(arguments, runner);
+  if (zygote) be_zygote(arguments, supervisor, runner);
   be_only_worker(arguments, runner);
 }
 

@@ -55,6 +55,7 @@ std::vector<IsolationLayer> isolate(const SpawnRequest& request, bool alone) {
   layers.push_back({"process_group", on_if(getpgrp() == getpid())});
   layers.push_back({"no_core", on_if(leaves_no_core())});
   layers.push_back(own_limits(request.limits));
+  layers.push_back({"memory", on_if(!request.memory.empty()), request.memory});
   layers.push_back(no_new_privs(wanted));
   layers.push_back(landlock(wanted, alone));
   layers.push_back(wanted.seccomp ? apply_seccomp() : IsolationLayer{"seccomp"});

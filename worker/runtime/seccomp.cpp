@@ -26,6 +26,8 @@ constexpr std::array kNever{
     SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
     SCMP_SYS(process_madvise), SCMP_SYS(process_mrelease), SCMP_SYS(kcmp), SCMP_SYS(pidfd_getfd),
     SCMP_SYS(pidfd_send_signal),
+    // its process group, with which what it has started ends
+    SCMP_SYS(setsid), SCMP_SYS(setpgid),
     // what the machine is
     SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
     SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsconfig),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "worker/runtime/session.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@ constexpr std::chrono::microseconds kWorthWeighing{100};
 constexpr std::chrono::microseconds kFirstNap{20};
 constexpr std::chrono::microseconds kLongestNap{1000};
 constexpr std::uint32_t kMostUnweighed = 64;
+constexpr int kLifelineMs = 1000;
 
 std::uint32_t stamp_of(const wire::AssignedCall& call) {
   return static_cast<std::uint32_t>(call.ticket >> 32);
@@ -55,6 +57,7 @@ Session::Session(const SpawnRequest& request, ClaimPage claims,
       results_(context_, ZMQ_PUSH),
       writer_({request.worker, request.incarnation}) {
   tasks_.set(zmq::sockopt::linger, 0);
+  tasks_.set(zmq::sockopt::rcvtimeo, kLifelineMs);
   tasks_.set(zmq::sockopt::rcvhwm, static_cast<int>(request.places) * 2);
   tasks_.connect(request.tasks_endpoint);
   results_.set(zmq::sockopt::linger, kByeLingerMs);
@@ -73,7 +76,11 @@ bool Session::receive(bool wait) {
   auto frame = std::make_shared<zmq::message_t>();
   for (;;) {
     try {
-      if (!tasks_.recv(*frame, message_.empty() ? flags : zmq::recv_flags::none)) return false;
+      if (!tasks_.recv(*frame, message_.empty() ? flags : zmq::recv_flags::none)) {
+        if (!wait && message_.empty()) return false;
+        end_with_supervisor();
+        continue;
+      }
     } catch (const zmq::error_t& error) {
       if (error.num() != EINTR) throw;
       if (!wait) return false;
@@ -98,6 +105,11 @@ bool Session::receive(bool wait) {
       throw Error("the supervisor sent a message that cannot be read");
   }
   return true;
+}
+
+// For who has lost the kernel's signal: a task that changes its user does.
+void Session::end_with_supervisor() const {
+  if (getppid() != request_.supervisor) kill(0, SIGKILL);
 }
 
 std::optional<wire::AssignedCall> Session::take_initializer() {

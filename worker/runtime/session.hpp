@@ -62,10 +62,13 @@ class Session {
   void flush();
   /// When results that wait now are due; nothing: none wait.
   std::optional<Clock::time_point> flush_due() const;
+  /// The initializer has returned.
+  void say_set_up() { send(writer_.began({})); }
   /// Says why this worker cannot work, which breaks the pool, and waits until that is out.
   void say_bye(const std::string& reason);
 
  private:
+  void end_with_supervisor() const;
   void send(wire::Frames&& message);
   void give_back(const wire::AssignedCall& call);
   void weigh(std::chrono::nanoseconds wall);

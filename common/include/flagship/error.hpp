@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <stdexcept>
@@ -107,10 +108,13 @@ class BrokenProcessPool : public BrokenExecutor {
 struct Death {
   pid_t pid = 0;
   std::string host;
-  int signal = 0;              // 0: it was no signal
-  int exit_code = -1;          // -1: it did not exit by itself
-  bool out_of_memory = false;  // the kernel killed it for want of memory in the pool's cgroup
-  std::size_t peak_rss = 0;    // bytes
+  int signal = 0;      // 0: it was no signal
+  int exit_code = -1;  // -1: it did not exit by itself
+  bool out_of_memory =
+      false;  // killed by the kernel, since there was no more in the cgroup; or for:
+  std::size_t memory_limit = 0;  // bytes, of Limits::memory, which it was above; 0: that is not why
+  std::size_t peak_rss = 0;      // bytes
+  std::chrono::nanoseconds user{}, system{};  // CPU time in its whole life
   std::string task;
   int attempt = 1;
   std::string stderr_tail;  // the last lines that it wrote, to its standard output too
@@ -130,7 +134,12 @@ class WorkerDied : public BrokenProcessPool {
   /// -1 when it did not exit by itself.
   int exit_code() const noexcept { return death_->exit_code; }
   bool out_of_memory() const noexcept { return death_->out_of_memory; }
+  /// In bytes: Limits::memory, when it was ended for taking more. 0: that is not why.
+  std::size_t memory_limit() const noexcept { return death_->memory_limit; }
   std::size_t peak_rss() const noexcept { return death_->peak_rss; }
+  /// CPU time of the worker in its whole life.
+  std::chrono::nanoseconds user_time() const noexcept { return death_->user; }
+  std::chrono::nanoseconds system_time() const noexcept { return death_->system; }
   const std::string& task() const noexcept { return death_->task; }
   int attempt() const noexcept { return death_->attempt; }
   const std::string& stderr_tail() const noexcept { return death_->stderr_tail; }
@@ -140,7 +149,7 @@ class WorkerDied : public BrokenProcessPool {
   std::shared_ptr<const Death> death_;
 };
 
-/// "killed by SIGKILL", "exited with code 3".
+/// "was killed by SIGKILL", "exited with code 3".
 std::string describe(const Death& death);
 
 }  // namespace flagship

@@ -17,7 +17,8 @@ struct Isolation {
   /// along.
   bool no_new_privs = true;
   /// Refuses, with EPERM, system calls that a task has no business with: signals to other
-  /// processes, tracing them, mounts, namespaces, kernel modules, BPF and the like (libseccomp).
+  /// processes, tracing them, leaving its process group, with which all that it started ends,
+  /// mounts, namespaces, kernel modules, BPF and the like (libseccomp).
   bool seccomp = false;
   /// Nothing: files are written as permissions allow. Else only beneath these folders, which must
   /// exist, and to /dev/null (Landlock); processes that are not its own are neither traced nor,
@@ -31,7 +32,7 @@ enum class LayerState { off, on, unavailable };
 
 /// What became of one layer in a worker.
 struct IsolationLayer {
-  std::string name;  // process_group, no_core, limits, no_new_privs, landlock, seccomp
+  std::string name;  // process_group, no_core, limits, memory, no_new_privs, landlock, seccomp
   LayerState state = LayerState::off;
   std::string detail{};  // of one that is on, which version; of one that is unavailable, why
 };

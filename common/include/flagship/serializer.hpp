@@ -41,7 +41,31 @@ namespace flagship {
 template <class T>
 struct serializer;
 
-/// Appends values to a buffer.
+namespace detail {
+
+template <class T>
+concept plain = std::is_arithmetic_v<T> || std::is_enum_v<T>;
+
+/// One level of values within values: what holds itself must not fill a stack.
+class Nesting {
+ public:
+  static constexpr std::size_t kMost = 1000;
+  explicit Nesting(std::size_t& depth) : depth_(depth) {
+    if (++depth_ <= kMost) return;
+    --depth_;
+    throw SerializationError("values are nested more than 1000 deep");
+  }
+  Nesting(const Nesting&) = delete;
+  Nesting& operator=(const Nesting&) = delete;
+  ~Nesting() { --depth_; }
+
+ private:
+  std::size_t& depth_;
+};
+
+}  // namespace detail
+
+/// Appends values to a buffer. Values nested more than 1000 deep: SerializationError.
 class Writer {
  public:
   explicit Writer(std::string& buffer) : buffer_(buffer) {}
@@ -56,7 +80,12 @@ class Writer {
   }
   template <class T>
   void put(const T& value) {
-    serializer<T>::write(*this, value);
+    if constexpr (detail::plain<T>) {
+      serializer<T>::write(*this, value);
+    } else {
+      const detail::Nesting inside(depth_);
+      serializer<T>::write(*this, value);
+    }
   }
   /// Bytes from `grow(n)` are for the caller to fill before the next call.
   char* grow(std::size_t bytes) {
@@ -70,13 +99,14 @@ class Writer {
 
  private:
   std::string& buffer_;
+  std::size_t depth_ = 0;
 };
 
-/// Takes values from bytes that stay alive and unchanged meanwhile. Too few bytes:
-/// SerializationError.
+/// Takes values from bytes that stay alive and unchanged meanwhile. Too few bytes, or values nested
+/// more than 1000 deep: SerializationError.
 class Reader {
  public:
-  /// Values that take no bytes: a few bytes must not make a reader work for ever.
+  /// Values that may take no bytes: a few bytes must not make a reader work for ever.
   static constexpr std::size_t kMostOfNothing = 1 << 24;
 
   explicit Reader(std::string_view bytes) : left_(bytes) {}
@@ -89,7 +119,7 @@ class Reader {
     return taken;
   }
   /// A length that promises at least `unit` bytes for each; refused when more than the input holds.
-  /// Where that says nothing, as `unit` is 0, the most is `kMostOfNothing`.
+  /// Where that says nothing, as `unit` is 0, the most is `kMostOfNothing`, or one for each byte.
   std::size_t length(std::size_t unit = 1) {
     std::uint64_t n = 0;
     for (int shift = 0;; shift += 7) {
@@ -98,24 +128,27 @@ class Reader {
       n |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
       if ((byte & 0x80) == 0) break;
     }
-    if (unit == 0 ? n > kMostOfNothing : n > left_.size() / unit)
+    if (unit == 0 ? n > kMostOfNothing && n > left_.size() : n > left_.size() / unit)
       throw SerializationError("the payload ends too early");
     return static_cast<std::size_t>(n);
   }
   template <class T>
   T get() {
-    return serializer<T>::read(*this);
+    if constexpr (detail::plain<T>) {
+      return serializer<T>::read(*this);
+    } else {
+      const detail::Nesting inside(depth_);
+      return serializer<T>::read(*this);
+    }
   }
   std::size_t left() const { return left_.size(); }
 
  private:
   std::string_view left_;
+  std::size_t depth_ = 0;
 };
 
 namespace detail {
-
-template <class T>
-concept plain = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
 // Seen by shape, so that no protobuf header is needed here.
 template <class T>
@@ -236,14 +269,14 @@ struct serializer {
       return read_array(in, std::make_index_sequence<std::tuple_size_v<T>>{});
     } else if constexpr (detail::map_like<T>) {
       T value;
-      for (std::size_t n = in.length(); n > 0; --n) {
+      for (std::size_t n = in.length(0); n > 0; --n) {
         auto key = in.get<typename T::key_type>();
         value.emplace(std::move(key), in.get<typename T::mapped_type>());
       }
       return value;
     } else if constexpr (detail::set_like<T>) {
       T value;
-      for (std::size_t n = in.length(); n > 0; --n) value.insert(in.get<typename T::key_type>());
+      for (std::size_t n = in.length(0); n > 0; --n) value.insert(in.get<typename T::key_type>());
       return value;
     } else if constexpr (detail::is_a<T, std::pair>) {
       return T{in.get<std::remove_const_t<typename T::first_type>>(),
@@ -297,7 +330,7 @@ struct serializer {
       return value;
     } else {
       T value;
-      const std::size_t n = in.length(std::is_empty_v<Item> ? 0 : 1);
+      const std::size_t n = in.length(0);
       value.reserve(n < in.left() ? n : in.left());
       for (std::size_t i = 0; i < n; ++i) value.push_back(in.get<Item>());
       return value;

@@ -28,6 +28,11 @@ enum class OnWorkerDeath { fail_task, retry, break_pool };
 /// What a worker process may use: rlimits, set before it does anything; see getrlimit(2) for what
 /// happens above each. Nothing: as this process has it.
 struct Limits {
+  /// Bytes; whoever takes more is killed, and the call ends with WorkerDied, out_of_memory. By a
+  /// cgroup for each worker where this process may make some: at once, and with what its tasks
+  /// start. Else by looking, every 10 ms while it runs something, at what itself has resident.
+  /// `WorkerStatus::isolation` says which.
+  std::optional<std::uint64_t> memory{};
   std::optional<std::uint64_t> address_space{};  // bytes
   std::optional<std::uint64_t> data{};           // bytes
   std::optional<std::uint64_t> cpu_seconds{};
@@ -40,7 +45,7 @@ struct Limits {
 /// What a worker process has written to its standard output and standard error, in that order as
 /// far as it wrote them in one: whole lines, each with its end.
 struct WorkerOutput {
-  int worker = 0;
+  int worker = 0;  // -1: the process that starts the others
   pid_t pid = 0;
   std::string_view text;  // only during the call
 };

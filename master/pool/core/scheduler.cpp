@@ -193,16 +193,24 @@ void Scheduler::on(const WorkerReady& event, Time now, Commands& out) {
   Worker* const worker = workers_.find(event.worker);
   if (worker == nullptr || worker->life != Life::starting) return;
   worker->life = Life::ready;
+  worker->setting_up = event.setting_up;
   worker->ready_at = worker->heard = now;
   settle(event.worker.id, now, out);
   proceed(now, out);
 }
 
+void Scheduler::on(const WorkerSetUp& event, Time now, Commands&) {
+  Worker* const worker = workers_.find(event.worker);
+  if (worker == nullptr || !worker->setting_up) return;
+  worker->setting_up = false;
+  worker->ready_at = now;
+}
+
 void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
   Worker* const worker = workers_.find(event.worker);
   if (worker == nullptr) return;
-  const bool lasted =
-      worker->life != Life::starting && now - worker->ready_at >= settings_.fruitful_after;
+  const bool lasted = worker->life != Life::starting && !worker->setting_up &&
+                      now - worker->ready_at >= settings_.fruitful_after;
   const bool asked = worker->life == Life::draining || worker->life == Life::stopping;
   const bool fruitful = worker->fruitful || lasted || !event.begun.empty() || asked;
   const std::vector<Ticket> held = workers_.held_by(*worker);
@@ -363,6 +371,7 @@ void Scheduler::start(std::uint32_t id, Commands& out) {
   Worker& worker = workers_[id];
   worker.life = Life::starting;
   worker.fruitful = false;
+  worker.setting_up = false;
   worker.done = 0;
   ++worker.incarnation;
   workers_.refresh(id);

@@ -45,6 +45,7 @@ class Scheduler {
   void on(const WorkerSeen&, Time, Commands&);
   void on(const TaskStopped&, Time, Commands&);
   void on(const WorkerReady&, Time, Commands&);
+  void on(const WorkerSetUp&, Time, Commands&);
   void on(const ResultsArrived&, Time, Commands&);
   void on(const WorkerGone&, Time, Commands&);
   void on(const StartFailed&, Time, Commands&);

@@ -57,7 +57,7 @@ struct Settings {
       std::chrono::milliseconds(50);  // calls this long are not handed over ahead of time
   int max_fruitless = 4;              // workers in a row that ended without having begun a task
   Duration fruitful_after =
-      std::chrono::seconds(1);  // a worker that was ready this long was worth its start
+      std::chrono::seconds(1);  // a worker that was set up for this long was worth its start
   Duration first_backoff =
       std::chrono::milliseconds(20);  // before a start after a fruitless one; doubles
 };
@@ -111,6 +111,11 @@ struct TaskStopped {
 
 struct WorkerReady {
   WorkerRef worker;
+  bool setting_up = false;  // it runs something before its first task, and says when it has
+};
+
+struct WorkerSetUp {
+  WorkerRef worker;
 };
 
 /// `failed`: it could not be run at all, so trying again is pointless.
@@ -154,8 +159,8 @@ struct PoolBroke {
 struct Tick {};
 
 using Event = std::variant<TasksArrived, TaskCancelled, TasksTakenBack, WorkerSeen, TaskStopped,
-                           WorkerReady, ResultsArrived, WorkerGone, StartFailed, ShutdownAsked,
-                           TerminateAsked, PoolBroke, Tick>;
+                           WorkerReady, WorkerSetUp, ResultsArrived, WorkerGone, StartFailed,
+                           ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
 
 // ---- commands
 // ------------------------------------------------------------------------------------

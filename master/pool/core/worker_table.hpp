@@ -34,11 +34,12 @@ struct Worker {
   Life life = Life::none;
   std::uint32_t incarnation = 0;
   std::uint32_t concurrency = 1;
-  std::uint32_t held = 0;  // tasks handed over and not ended
-  std::uint32_t done = 0;  // calls that ended in this incarnation
-  bool fruitful = false;   // this incarnation has begun or ended a task
-  bool retiring = false;   // it is given nothing more, and leaves once it holds nothing
-  double mean_ns = -1;     // running time of a call lately; negative: not known yet
+  std::uint32_t held = 0;   // tasks handed over and not ended
+  std::uint32_t done = 0;   // calls that ended in this incarnation
+  bool fruitful = false;    // this incarnation has begun or ended a task
+  bool setting_up = false;  // it has said Hello, and does what comes before its first task
+  bool retiring = false;    // it is given nothing more, and leaves once it holds nothing
+  double mean_ns = -1;      // running time of a call lately; negative: not known yet
   Time ready_at{};
   Time heard{};                  // when it last delivered, or was first given something
   Time start_at{};               // while backing off

@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "master/pool/io/descriptors.hpp"
+#include "master/pool/io/memory.hpp"
 
 extern "C" {  // glibc 2.36's header forgets to say so
 #include <sys/pidfd.h>
@@ -28,11 +29,13 @@ namespace {
 constexpr std::uint64_t kResultsKey = ~0ull;
 constexpr std::uint64_t kWakeKey = ~0ull - 1;
 constexpr std::uint64_t kOutputsKey = ~0ull - 2;
+constexpr std::uint64_t kStartsKey = ~0ull - 3;
 constexpr std::uint64_t kConnectKey = 1ull
                                       << 32;  // + worker: its task socket can be written, perhaps
 constexpr std::size_t kMostMessages = 64;  // of one look, so that deaths and callers get their turn
 constexpr auto kConnectRetry = std::chrono::milliseconds(2);
 constexpr auto kStderrRetry = std::chrono::milliseconds(5);
+constexpr auto kWorthMentioning = std::chrono::milliseconds(800);
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -45,6 +48,10 @@ int milliseconds_until(detail::Deadline deadline) {
   if (left <= left.zero()) return 0;
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   return static_cast<int>(std::min<long long>(ms, 60'000));
+}
+
+std::chrono::nanoseconds duration_of(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
 
 /// libzmq knows who is at the other end of a unix socket: "localhost:uid:gid:pid".
@@ -97,8 +104,8 @@ LocalFleet::LocalFleet(FleetSettings settings)
       context_(1),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       waker_(std::make_shared<EventFd>()),
-      spawner_(settings_.worker_executable),
       outputs_(settings_.pool_name, settings_.output, settings_.max_workers),
+      spawner_(settings_.worker_executable, outputs_),
       workers_(settings_.max_workers) {
   require_descriptors(settings_.max_workers);
   const int sockets = std::max(1023, static_cast<int>(settings_.max_workers) * 2 + 16);
@@ -109,15 +116,20 @@ LocalFleet::LocalFleet(FleetSettings settings)
   results_.bind("ipc://" + dir_.path() + "/results");
   watch(results_.get(zmq::sockopt::fd), kResultsKey);
   watch(waker_->get(), kWakeKey);
+  watch(spawner_.fd(), kStartsKey);
+  if (settings_.memory) groups_.emplace();
+  if (groups_ && !groups_->possible()) groups_.reset();
 }
 
 std::shared_ptr<detail::Waker> LocalFleet::waker() { return waker_; }
 
 LocalFleet::~LocalFleet() {
+  Happenings ignored;
+  spawner_.give_up("the pool is gone");
+  read_starts(ignored);
   for (Worker& worker : workers_) {
     if (worker.pid == 0) continue;
     signal(worker.ref, SIGKILL);
-    Happenings ignored;
     reap(worker, ignored);
   }
 }
@@ -148,37 +160,78 @@ std::string LocalFleet::start(core::WorkerRef ref) {
     request.max_message_bytes = settings_.max_message_bytes;
     request.pool = settings_.pool_name;
     request.limits = settings_.limits;
+    if (settings_.memory) request.memory = groups_ ? groups_->name() : "polled";
+    if (groups_) worker.group = groups_->make(*settings_.memory);
     request.isolation = settings_.isolation;
     request.tasks_endpoint = "ipc://" + dir_.path() + "/w" + std::to_string(ref.id) + "." +
                              std::to_string(ref.incarnation);
     request.results_endpoint = "ipc://" + dir_.path() + "/results";
     worker.tasks.bind(request.tasks_endpoint);
     worker.oom_kills = oom_kills_.count();
-    const UniqueFd output = outputs_.open(ref.id);
-    const pid_t pid = spawner_.start(request, worker.claims.fd(), output.get());
-    worker.claims.close_fd();
-    worker.pid = pid;
-    outputs_.started(ref.id, pid);
-    worker.pidfd.reset(pidfd_open(pid, 0));
-    if (!worker.pidfd)
-      throw std::system_error(errno, std::generic_category(),
-                              "cannot watch worker process " + std::to_string(pid));
-    watch(worker.pidfd.get(), ref.id);
+    UniqueFd output = outputs_.open(ref.id);
+    worker.ordered = true;
+    spawner_.start(
+        {std::move(request), worker.claims.take_fd(), std::move(output), &worker.claims.pid()});
     return {};
   } catch (const std::exception& error) {
-    if (worker.pid != 0) {
-      kill(worker.pid, SIGKILL);
-      waitpid(worker.pid, nullptr, 0);
-    }
     outputs_.close(ref.id);
+    end_group(worker);
     worker = {};
     return error.what();
   }
 }
 
+// A clone may speak before the zygote does.
+pid_t LocalFleet::pid(core::WorkerRef ref) const {
+  const Worker& worker = workers_[ref.id];
+  return worker.ordered ? worker.claims.pid().load() : worker.pid;
+}
+
+void LocalFleet::read_starts(Happenings& out) {
+  for (Spawner::Answer& answer : spawner_.read()) {
+    Worker& worker = workers_[answer.worker];
+    worker.ordered = false;
+    try {
+      if (answer.pid == 0) throw std::runtime_error(answer.cause);
+      adopt(worker, answer.pid);
+    } catch (const std::exception& error) {
+      outputs_.close(answer.worker);
+      end_group(worker);
+      out.not_started.push_back({std::exchange(worker, {}).ref, error.what()});
+    }
+  }
+}
+
+void LocalFleet::adopt(Worker& worker, pid_t pid) {
+  outputs_.started(worker.ref.id, pid);
+  worker.pidfd.reset(pidfd_open(pid, 0));
+  try {
+    if (!worker.pidfd)
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot watch worker process " + std::to_string(pid));
+    if (worker.group) worker.group.take_in(pid);
+    watch(worker.pidfd.get(), worker.ref.id);
+  } catch (const std::exception&) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    throw;
+  }
+  worker.pid = pid;
+  if (worker.last_signal != 0) signal(worker.ref, worker.last_signal);
+}
+
+// It may be slow, or no worker program at all: nobody can tell, but it can be said.
+void LocalFleet::mention_silent_zygote() {
+  const auto since = spawner_.unanswered_since();
+  if (mentioned_ || !since || detail::Clock::now() - *since < kWorthMentioning) return;
+  mentioned_ = true;
+  outputs_.say(outputs_.zygote(), "flagship: the worker program " + spawner_.program() +
+                                      " does not answer yet; does its main call flagship::init?");
+}
+
 void LocalFleet::send(core::WorkerRef ref, wire::Frames&& message) {
   Worker& worker = workers_[ref.id];
-  if (worker.pid == 0) return;  // its death is about to be told
+  if (worker.pid == 0 && !worker.ordered) return;  // its death is about to be told
   if (worker.unsent.empty() && send_now(worker, message)) return;
   if (worker.unsent.empty()) {
     blocked_.push_back(ref.id);
@@ -199,9 +252,10 @@ bool LocalFleet::send_now(Worker& worker, wire::Frames& message) {
 void LocalFleet::flush_unsent() {
   std::erase_if(blocked_, [this](std::uint32_t id) {
     Worker& worker = workers_[id];
-    while (!worker.unsent.empty() && worker.pid != 0 && send_now(worker, worker.unsent.front()))
+    const bool there = worker.pid != 0 || worker.ordered;
+    while (!worker.unsent.empty() && there && send_now(worker, worker.unsent.front()))
       worker.unsent.pop_front();
-    if (worker.pid != 0 && !worker.unsent.empty()) return false;
+    if (there && !worker.unsent.empty()) return false;
     if (worker.tasks)
       epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, worker.tasks.get(zmq::sockopt::fd), nullptr);
     worker.unsent.clear();
@@ -211,9 +265,25 @@ void LocalFleet::flush_unsent() {
 
 void LocalFleet::signal(core::WorkerRef ref, int signal) {
   Worker& worker = workers_[ref.id];
+  worker.last_signal = signal;
+  if (worker.ordered && signal == SIGKILL)
+    spawner_.give_up("the worker program " + spawner_.program() +
+                     " did not answer; does its main call flagship::init?");
   if (worker.pid == 0) return;
-  worker.killed = worker.killed || signal == SIGKILL;
   if (kill(-worker.pid, signal) != 0) pidfd_send_signal(worker.pidfd.get(), signal, nullptr, 0);
+}
+
+void LocalFleet::end_group(Worker& worker) {
+  if (groups_) groups_->end(std::move(worker.group));
+}
+
+void LocalFleet::weigh() {
+  if (!weighs()) return;
+  for (Worker& worker : workers_) {
+    if (worker.pid == 0 || worker.last_signal == SIGKILL) continue;
+    worker.too_big = resident_bytes_of(worker.pid).value_or(0) > *settings_.memory;
+    if (worker.too_big) signal(worker.ref, SIGKILL);
+  }
 }
 
 void LocalFleet::bury(core::WorkerRef ref) {
@@ -243,15 +313,19 @@ void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
   if (!blocked_.empty()) flush_unsent();
   outputs_.flush();
   listen_to_outputs();
-  int timeout = out.messages.empty() ? milliseconds_until(deadline) : 0;
+  mention_silent_zygote();
+  const bool ready = !out.messages.empty() || spawner_.has_answers();
+  int timeout = ready ? 0 : milliseconds_until(deadline);
   const auto at_most = [&timeout](std::chrono::milliseconds time) {
     if (timeout < 0 || timeout > time.count()) timeout = static_cast<int>(time.count());
   };
   if (!blocked_.empty()) at_most(kConnectRetry);
   if (outputs_.unwritten()) at_most(kStderrRetry);
+  if (spawner_.unanswered_since() && !mentioned_) at_most(kWorthMentioning);
   std::array<epoll_event, 64> events;
   const int n = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
   std::vector<std::uint32_t> dead;
+  bool starts = spawner_.has_answers();
   for (int i = 0; i < n; ++i) {
     const std::uint64_t key = events[static_cast<std::size_t>(i)].data.u64;
     if (key == kWakeKey)
@@ -260,7 +334,9 @@ void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
       outputs_.read();
     else if (key < kConnectKey)
       dead.push_back(static_cast<std::uint32_t>(key));
+    starts = starts || key == kStartsKey;
   }
+  if (starts) read_starts(out);
   if (n > 0) read_results(out);
   for (const std::uint32_t id : dead) reap(workers_[id], out);
   if (n > 0 && !blocked_.empty()) flush_unsent();
@@ -287,8 +363,11 @@ void LocalFleet::read_results(Happenings& out) {
 void LocalFleet::explain(const Worker& worker, Death& death) {
   death.stderr_tail = outputs_.close(worker.ref.id);
   death.backtrace = crashes_.backtrace(worker.claims.crash_note(), death.signal, spawner_.file());
-  death.out_of_memory = death.signal == SIGKILL && !worker.killed &&
-                        oom_kills_.explains_death_since(worker.oom_kills);
+  if (death.signal != SIGKILL) return;
+  const bool too_big = worker.too_big || worker.group.ran_out();
+  if (too_big) death.memory_limit = *settings_.memory;
+  death.out_of_memory = too_big || (worker.last_signal != SIGKILL &&
+                                    oom_kills_.explains_death_since(worker.oom_kills));
 }
 
 void LocalFleet::reap(Worker& worker, Happenings& out) {
@@ -309,8 +388,12 @@ void LocalFleet::reap(Worker& worker, Happenings& out) {
     else
       death.signal = info.si_status;
     death.peak_rss = static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+    death.user = duration_of(usage.ru_utime);
+    death.system = duration_of(usage.ru_stime);
   }
   explain(worker, death);
+  end_group(worker);
+  spawner_.gone(worker.pid);
   worker.pidfd.reset();
   worker.pid = 0;
   out.gone.push_back({worker.ref, std::move(death)});

@@ -18,6 +18,7 @@
 #include "master/pool/io/outputs.hpp"
 #include "master/pool/io/run_dir.hpp"
 #include "master/pool/io/spawner.hpp"
+#include "master/pool/io/worker_groups.hpp"
 #include "master/pool/loop/fleet.hpp"
 
 namespace flagship::pool {
@@ -29,6 +30,7 @@ struct FleetSettings {
   std::uint32_t places = 1;  // of each claim page
   std::size_t max_message_bytes = 0;
   std::vector<ResourceLimit> limits;
+  std::optional<std::uint64_t> memory;  // bytes, of each
   Isolation isolation;
   std::function<void(const WorkerOutput&)> output;  // empty: to stderr
 };
@@ -44,8 +46,11 @@ class LocalFleet final : public Fleet {
   std::string start(core::WorkerRef worker) override;
   void send(core::WorkerRef worker, wire::Frames&& message) override;
   void signal(core::WorkerRef worker, int signal) override;
+  void weigh() override;
+  /// Whether `weigh` is wanted, every now and then.
+  bool weighs() const { return settings_.memory && !groups_; }
   ClaimPage& claims(core::WorkerRef worker) override { return workers_[worker.id].claims; }
-  pid_t pid(core::WorkerRef worker) const override { return workers_[worker.id].pid; }
+  pid_t pid(core::WorkerRef worker) const override;
   const std::string& host() const override { return host_; }
   void bury(core::WorkerRef worker) override;
   void wait(detail::Deadline deadline, Happenings& out) override;
@@ -56,7 +61,10 @@ class LocalFleet final : public Fleet {
   struct Worker {
     core::WorkerRef ref;
     pid_t pid = 0;
-    bool killed = false;                     // by us
+    bool ordered = false;  // of the spawner, which has not answered yet
+    int last_signal = 0;   // by us
+    bool too_big = false;  // which is why it was killed
+    WorkerGroups::Group group;
     std::optional<std::uint64_t> oom_kills;  // before its start
     UniqueFd pidfd;
     ClaimPage claims;
@@ -67,6 +75,10 @@ class LocalFleet final : public Fleet {
   bool send_now(Worker& worker, wire::Frames& message);
   void flush_unsent();
   void read_results(Happenings& out);
+  void read_starts(Happenings& out);
+  void adopt(Worker& worker, pid_t pid);
+  void mention_silent_zygote();
+  void end_group(Worker& worker);
   void reap(Worker& worker, Happenings& out);
   void explain(const Worker& worker, Death& death);
   void watch(int fd, std::uint64_t key);
@@ -79,11 +91,13 @@ class LocalFleet final : public Fleet {
   zmq::socket_t results_;
   UniqueFd epoll_;
   std::shared_ptr<EventFd> waker_;
-  Spawner spawner_;
   Outputs outputs_;
   bool listening_ = false;  // to outputs
+  Spawner spawner_;
+  bool mentioned_ = false;  // that the zygote does not answer
   CrashReader crashes_;
   OomKills oom_kills_;
+  std::optional<WorkerGroups> groups_;  // when a limit of memory can be kept by them
   std::vector<Worker> workers_;
   std::vector<std::uint32_t> blocked_;  // workers with something unsent
 };

@@ -24,7 +24,7 @@ Outputs::Outputs(std::string pool, Sink sink, std::uint32_t workers)
     : pool_(std::move(pool)),
       sink_(std::move(sink)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      pipes_(workers) {
+      pipes_(workers + 1) {
   if (!epoll_) throw std::system_error(errno, std::generic_category(), "cannot make an epoll");
 }
 
@@ -72,7 +72,7 @@ std::size_t Outputs::read_some(std::uint32_t worker) {
     return 0;
   }
   pipe.cutter.add({buffer_.data(), static_cast<std::size_t>(got)}, lines_);
-  give_on(worker);
+  take_lines(worker);
   return static_cast<std::size_t>(got);
 }
 
@@ -84,26 +84,32 @@ std::string Outputs::close(std::uint32_t worker) {
   }
   Pipe& pipe = pipes_[worker];
   pipe.cutter.end(lines_);
-  give_on(worker);
+  take_lines(worker);
   flush();
   forget(pipe);
   return std::exchange(pipe, {}).tail.text();
 }
 
-void Outputs::give_on(std::uint32_t worker) {
+void Outputs::take_lines(std::uint32_t worker) {
   if (lines_.empty()) return;
-  Pipe& pipe = pipes_[worker];
-  pipe.tail.add(lines_);
-  if (!sink_) {
-    printer_.add("[" + pool_ + "/worker-" + std::to_string(worker) + "] ", lines_);
-  } else {
-    try {
-      sink_({static_cast<int>(worker), pipe.pid, lines_});
-    } catch (...) {
-      detail::log_dropped_exception("what takes the output of workers");
-    }
-  }
+  pipes_[worker].tail.add(lines_);
+  give_on(worker, lines_);
   lines_.clear();
+}
+
+void Outputs::say(std::uint32_t worker, std::string&& line) { give_on(worker, line += '\n'); }
+
+std::string Outputs::name_of(std::uint32_t worker) const {
+  return pool_ + (worker == zygote() ? "/zygote" : "/worker-" + std::to_string(worker));
+}
+
+void Outputs::give_on(std::uint32_t worker, const std::string& lines) {
+  if (!sink_) return printer_.add("[" + name_of(worker) + "] ", lines);
+  try {
+    sink_({worker == zygote() ? -1 : static_cast<int>(worker), pipes_[worker].pid, lines});
+  } catch (...) {
+    detail::log_dropped_exception("what takes the output of workers");
+  }
 }
 
 }  // namespace flagship::pool

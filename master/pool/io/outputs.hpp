@@ -26,9 +26,14 @@ class Outputs {
   /// No sink: to this process's stderr.
   Outputs(std::string pool, Sink sink, std::uint32_t workers);
 
+  /// Who takes the place of a worker here, while it starts workers.
+  std::uint32_t zygote() const { return static_cast<std::uint32_t>(pipes_.size() - 1); }
+
   /// The end that a new worker writes to. Throws std::system_error.
   UniqueFd open(std::uint32_t worker);
   void started(std::uint32_t worker, pid_t pid) { pipes_[worker].pid = pid; }
+  /// A line in its name that it did not print.
+  void say(std::uint32_t worker, std::string&& line);
   /// Gives on what is left, as far as it is there now. The last lines of this worker's life.
   std::string close(std::uint32_t worker);
 
@@ -50,16 +55,18 @@ class Outputs {
     Tail tail;
   };
 
+  std::string name_of(std::uint32_t worker) const;
   /// How much; 0: nothing now. At the end it is watched no more.
   std::size_t read_some(std::uint32_t worker);
-  void give_on(std::uint32_t worker);
+  void take_lines(std::uint32_t worker);
+  void give_on(std::uint32_t worker, const std::string& lines);
   void forget(Pipe& pipe);
 
   const std::string pool_;
   const Sink sink_;
   const UniqueFd epoll_;
   Printer printer_;
-  std::vector<Pipe> pipes_;  // by worker
+  std::vector<Pipe> pipes_;  // by worker, and the zygote's
   std::vector<char> buffer_;
   std::string lines_;  // reused
 };

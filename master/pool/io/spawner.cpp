@@ -4,18 +4,19 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
 #include "common/os/sanitizers.hpp"
+#include "flagship/error.hpp"
 
 extern char** environ;
 
@@ -24,7 +25,6 @@ namespace {
 
 // A sanitizer's runtime does not survive being cloned behind its back.
 constexpr bool kCloneable = !kSanitized;
-constexpr timeval kZygoteAnswerLimit{10, 0};
 // argv[0]: room for the title that a worker shows in ps.
 const std::string kTitle = "flagship-worker" + std::string(48, ' ');
 
@@ -59,10 +59,23 @@ std::pair<UniqueFd, UniqueFd> packet_sockets() {
   return {UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
+/// "exited with code 127 before it could start a worker: what it printed last".
+std::string sentence(const std::string& program, const Death& death) {
+  std::string text =
+      "the worker program " + program + " " + describe(death) + " before it could start a worker";
+  if (!death.stderr_tail.empty()) return text + ": " + death.stderr_tail;
+  return death.signal != 0 ? text : text + "; does its main call flagship::init?";
+}
+
 }  // namespace
 
-Spawner::Spawner(std::string executable)
-    : executable_(std::move(executable)), cloning_(kCloneable) {}
+Spawner::Spawner(std::string executable, Outputs& outputs)
+    : executable_(std::move(executable)),
+      outputs_(outputs),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      cloning_(kCloneable) {
+  if (!epoll_) throw std::system_error(errno, std::generic_category(), "cannot make an epoll");
+}
 
 Spawner::~Spawner() { stop_zygote(); }
 
@@ -70,12 +83,22 @@ std::string Spawner::program() const {
   return executable_.empty() ? "this executable" : "'" + executable_ + "'";
 }
 
-// Nothing is inherited but the socket and stderr, for what goes wrong before a worker has its own
-// output; stdout is for results.
-pid_t Spawner::spawn(const char* flag, int socket) {
+std::string Spawner::file() const {
+  if (zygote_ != 0) return "/proc/" + std::to_string(zygote_) + "/exe";
+  return executable_.empty() ? "/proc/self/exe" : executable_;
+}
+
+std::optional<std::chrono::steady_clock::time_point> Spawner::unanswered_since() const {
+  if (zygote_ == 0 || answered_ || orders_.empty()) return std::nullopt;
+  return zygote_since_;
+}
+
+// Nothing is inherited but the socket and the pipe that it prints to.
+pid_t Spawner::spawn(const char* flag, int socket, int output) {
   FileActions files;
   posix_spawn_file_actions_addopen(files.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(files.get(), STDERR_FILENO, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(files.get(), output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(files.get(), output, STDERR_FILENO);
   posix_spawn_file_actions_adddup2(files.get(), socket, kSpawnSocket);
   posix_spawn_file_actions_addclosefrom_np(files.get(), kSpawnSocket + 1);
   Attributes attributes;
@@ -101,77 +124,154 @@ pid_t Spawner::spawn(const char* flag, int socket) {
   return pid;
 }
 
-std::string Spawner::file() const {
-  if (zygote_ != 0) return "/proc/" + std::to_string(zygote_) + "/exe";
-  return executable_.empty() ? "/proc/self/exe" : executable_;
-}
-
-void Spawner::warm_up() {
-  if (cloning_ && zygote_ == 0) start_zygote();
-}
-
-pid_t Spawner::start(const SpawnRequest& request, int claim_page, int output) {
-  if (!cloning_) return start_by_exec(request, claim_page, output);
-  const bool fresh = zygote_ == 0;
-  try {
-    return start_by_clone(request, claim_page, output);
-  } catch (const std::system_error&) {
-    stop_zygote();
-    if (fresh) throw;
-  }
-  return start_by_clone(request, claim_page, output);  // it died meanwhile: one more
-}
-
 void Spawner::start_zygote() {
   auto [ours, theirs] = packet_sockets();
-  setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &kZygoteAnswerLimit, sizeof kZygoteAnswerLimit);
-  zygote_ = spawn(kZygoteFlag, theirs.get());
+  const UniqueFd output = outputs_.open(outputs_.zygote());
+  zygote_ = spawn(kZygoteFlag, theirs.get(), output.get());
+  outputs_.started(outputs_.zygote(), zygote_);
   socket_ = std::move(ours);
+  answered_ = false;
+  asked_ = 0;
+  zygote_since_ = std::chrono::steady_clock::now();
+  epoll_event event{};
+  event.events = EPOLLIN;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket_.get(), &event);
 }
 
-void Spawner::stop_zygote() {
-  if (zygote_ == 0) return;
+/// How it ended.
+std::string Spawner::stop_zygote() {
+  if (zygote_ == 0) return {};
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket_.get(), nullptr);
   socket_.reset();
-  kill(zygote_, SIGKILL);
-  while (waitpid(zygote_, nullptr, 0) < 0 && errno == EINTR) {
+  Death death;
+  int status = 0;
+  // Who has closed the socket by ending has a cause of its own; SIGKILL comes too late for it.
+  kill(answered_ ? zygote_ : -zygote_, SIGKILL);  // a clone is in its group for a moment
+  while (waitpid(zygote_, &status, 0) < 0 && errno == EINTR) {
   }
+  if (WIFSIGNALED(status))
+    death.signal = WTERMSIG(status);
+  else
+    death.exit_code = WEXITSTATUS(status);
+  death.stderr_tail = outputs_.close(outputs_.zygote());
   zygote_ = 0;
+  return sentence(program(), death);
 }
 
-pid_t Spawner::start_by_clone(const SpawnRequest& request, int claim_page, int output) {
-  if (zygote_ == 0) start_zygote();
-  pid_t pid = 0;
+void Spawner::start(Order&& order) {
+  if (!cloning_) return obey_by_exec(std::move(order));
+  orders_.push_back(std::move(order));
   try {
-    send_request(socket_.get(), request, claim_page, output);
-    pid = receive_pid(socket_.get());
-  } catch (const std::system_error& error) {
-    throw std::system_error(error.code(),
-                            "the worker program " + program() +
-                                " ended or does not answer; does its main call flagship::init? (" +
-                                error.what() + ")");
+    if (zygote_ == 0) start_zygote();
+    ask();
+  } catch (const std::exception& error) {
+    give_up(error.what());
   }
+}
+
+// As many as it has room for. One that has ended meanwhile is noticed by its socket.
+void Spawner::ask() {
+  for (; asked_ < orders_.size(); ++asked_) {
+    const Order& order = orders_[asked_];
+    try {
+      send_request(socket_.get(), order.request, order.claim_page.get(), order.output.get());
+    } catch (const std::system_error& error) {
+      const int why = error.code().value();
+      if (why == EAGAIN || why == EPIPE || why == ECONNRESET) return;
+      throw;
+    }
+  }
+}
+
+std::vector<Spawner::Answer> Spawner::read() {
+  try {
+    while (zygote_ != 0) {
+      const auto pid = receive_pid(socket_.get());
+      if (!pid) break;
+      read_answer(*pid);
+    }
+    if (zygote_ != 0) ask();
+  } catch (const std::system_error&) {
+    on_zygote_gone();
+  }
+  return std::exchange(answers_, {});
+}
+
+void Spawner::read_answer(pid_t pid) {
+  if (orders_.empty() || asked_ == 0) return;
+  answered_ = true;
   if (pid == -ENOTSUP) {  // it runs threads before main has reached flagship::init: a clone would
                           // lack them
     cloning_ = false;
     stop_zygote();
-    return start_by_exec(request, claim_page, output);
+    for (Order& order : std::exchange(orders_, {})) obey_by_exec(std::move(order));
+    return;
   }
   if (pid < 0)
-    throw std::runtime_error("cannot clone a worker: " + std::generic_category().message(-pid));
-  setpgid(pid, pid);  // the worker does the same; whoever is first
-  return pid;
+    answer_first({0, 0, "cannot clone a worker: " + std::generic_category().message(-pid)});
+  else
+    answer_first({0, pid});
 }
 
-pid_t Spawner::start_by_exec(const SpawnRequest& request, int claim_page, int output) {
-  auto [ours, theirs] = packet_sockets();
-  const pid_t pid = spawn(kWorkerFlag, theirs.get());
-  theirs.reset();
+// What is left is asked of another one, unless this one has never done anything.
+void Spawner::on_zygote_gone() {
+  const std::string cause = stop_zygote();
+  adopt_cloned();
+  if (!answered_) return fail_all(cause);
+  if (orders_.empty()) return;
   try {
-    send_request(ours.get(), request, claim_page, output);
-  } catch (const std::system_error&) {
-    // It has ended already; that is seen by its pidfd.
+    start_zygote();
+    ask();
+  } catch (const std::exception& error) {
+    give_up(error.what());
   }
-  return pid;
+}
+
+// What it had cloned and did not live to tell of.
+void Spawner::adopt_cloned() {
+  while (!orders_.empty() && *orders_.front().pid != 0)
+    answer_first({0, orders_.front().pid->load()});
+}
+
+void Spawner::give_up(const std::string& cause) {
+  stop_zygote();
+  adopt_cloned();
+  fail_all(cause);
+}
+
+void Spawner::gone(pid_t worker) {
+  if (zygote_ == 0) return;
+  try {
+    send_pid(socket_.get(), worker);
+  } catch (const std::system_error&) {
+    // It has ended, which its socket tells.
+  }
+}
+
+void Spawner::answer_first(Answer&& answer) {
+  answer.worker = orders_.front().request.worker;
+  if (answer.pid > 0) setpgid(answer.pid, answer.pid);  // as the worker does; whoever is first
+  answers_.push_back(std::move(answer));
+  orders_.pop_front();
+  if (asked_ > 0) --asked_;
+}
+
+void Spawner::fail_all(const std::string& cause) {
+  while (!orders_.empty()) answer_first({0, 0, cause});
+}
+
+void Spawner::obey_by_exec(Order&& order) {
+  Answer answer{order.request.worker};
+  try {
+    auto [ours, theirs] = packet_sockets();
+    answer.pid = spawn(kWorkerFlag, theirs.get(), order.output.get());
+    theirs.reset();
+    send_request(ours.get(), order.request, order.claim_page.get(), order.output.get());
+  } catch (const std::exception& error) {
+    // Who was started and has ended already is seen by its pidfd.
+    if (answer.pid == 0) answer.cause = error.what();
+  }
+  answers_.push_back(std::move(answer));
 }
 
 }  // namespace flagship::pool

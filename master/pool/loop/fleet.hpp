@@ -27,9 +27,15 @@ struct Happenings {
     Death death;
   };
   std::vector<Gone> gone;
+  struct NotStarted {
+    core::WorkerRef worker;
+    std::string cause;
+  };
+  std::vector<NotStarted> not_started;
   void clear() {
     messages.clear();
     gone.clear();
+    not_started.clear();
   }
 };
 
@@ -39,14 +45,18 @@ class Fleet {
  public:
   virtual ~Fleet() = default;
 
-  /// Begins a worker's life. What goes wrong is the return value, empty when nothing did. Its end
-  /// is a Gone.
+  /// Begins a worker's life; never waits for it. What goes wrong at once is the return value, empty
+  /// when nothing did. Its end is a Gone, or a NotStarted when there was never a process.
   virtual std::string start(core::WorkerRef worker) = 0;
   /// Never blocks: what cannot go out yet is kept and goes before anything later.
   virtual void send(core::WorkerRef worker, wire::Frames&& message) = 0;
+  /// One that has no process yet gets it when it has; or, with SIGKILL, never comes to be.
   virtual void signal(core::WorkerRef worker, int signal) = 0;
+  /// Kills who has taken more memory than a worker may.
+  virtual void weigh() = 0;
   /// Its places, until `bury`; also after its death.
   virtual ClaimPage& claims(core::WorkerRef worker) = 0;
+  /// 0: it has no process yet.
   virtual pid_t pid(core::WorkerRef worker) const = 0;
   virtual const std::string& host() const = 0;
   /// Nothing more is wanted of a worker that is gone.

@@ -62,6 +62,7 @@ void Loop::run_until_finished() {
     if (scheduler_.finished()) return;
     wait();
     for (const Happenings::Message& message : happenings_.messages) on_message(message);
+    for (const Happenings::NotStarted& failed : happenings_.not_started) on_not_started(failed);
     for (Happenings::Gone& gone : happenings_.gone)
       dying_.push_back({std::move(gone), now_ + kLastResults});
     if (const auto tick = scheduler_.next_tick(); tick && *tick <= now_) handle(core::Tick{});
@@ -76,6 +77,7 @@ void Loop::wait() {
   for (const Life& life : lives_)
     if (life.limit != detail::Clock::time_point{}) sooner(life.limit);
   if (end_by_) sooner(*end_by_);
+  if (weighs()) sooner(weigh_at_);
   if (!dying_.empty()) sooner(now_ + std::chrono::milliseconds(1));
   happenings_.clear();
   if (!spin()) {
@@ -94,7 +96,8 @@ bool Loop::spin() {
   bool paid = false;
   while (!paid && detail::Clock::now() < end) {
     fleet_->wait(now_, happenings_);
-    paid = !happenings_.messages.empty() || !happenings_.gone.empty() || !mailbox_.empty();
+    paid = !happenings_.messages.empty() || !happenings_.gone.empty() ||
+           !happenings_.not_started.empty() || !mailbox_.empty();
   }
   spin_.learn(paid);
   return paid;
@@ -170,6 +173,7 @@ void Loop::terminate(int signal) {
 // Who does not go by himself is killed.
 void Loop::kill_politely(Ref worker, int signal) {
   lives_[worker.id].limit = now_ + settings_.interrupt_grace;
+  lives_[worker.id].asked = true;
   fleet_->signal(worker, signal);
 }
 
@@ -181,14 +185,15 @@ PoolStatus Loop::status() const {
   for (const auto& call : calls_)
     if (call && call->state() == State::running) ++status.running;
   for (const Life& life : lives_) {
-    if (!life.alive) continue;
+    const pid_t pid = life.alive ? fleet_->pid(life.worker) : 0;
+    if (pid == 0) continue;  // somebody may want to signal it, and 0 is his own group
     const core::Worker& worker = scheduler_.workers()[life.worker.id];
     WorkerState state = WorkerState::starting;
     if (worker.life == core::Life::ready)
       state = worker.held > 0 ? WorkerState::busy : WorkerState::idle;
     if (worker.life == core::Life::draining || worker.life == core::Life::stopping)
       state = WorkerState::stopping;
-    status.workers.push_back({static_cast<int>(life.worker.id), life.pid,
+    status.workers.push_back({static_cast<int>(life.worker.id), pid,
                               life.place ? life.place->host : std::string(), state, worker.held,
                               life.isolation});
   }
@@ -234,9 +239,12 @@ void Loop::carry_out(core::Commands& commands) {
 
 void Loop::start(const core::StartWorker& command) {
   Life& life = lives_[command.worker.id];
-  life = {command.worker, true, 0, command.concurrency, now_ + settings_.start_limit, nullptr};
+  life = {};
+  life.worker = command.worker;
+  life.alive = true;
+  life.concurrency = command.concurrency;
+  life.limit = now_ + settings_.start_limit;
   std::string cause = fleet_->start(command.worker);
-  life.pid = fleet_->pid(command.worker);
   if (cause.empty()) return;
   life = {};
   follow_ups_.emplace_back(core::StartFailed{command.worker, std::move(cause)});
@@ -348,13 +356,15 @@ void Loop::on_message(const Happenings::Message& message) {
   const wire::UpReader::Kind kind = reader_.read(message.blobs);
   if (kind == wire::UpReader::Kind::malformed) return on_malformed(message.sender);
   Life* const life = life_of(reader_.sender());
-  if (life == nullptr || (message.sender != life->pid && message.sender != 0)) return;
+  if (life == nullptr) return;
+  if (message.sender != fleet_->pid(life->worker) && message.sender != 0) return;
   switch (kind) {
     case wire::UpReader::Kind::hello:
       return on_hello(*life);
     case wire::UpReader::Kind::results:
       return on_results(*life);
     case wire::UpReader::Kind::began:
+      if (reader_.tickets().empty()) handle(core::WorkerSetUp{life->worker});
       for (const core::Ticket ticket : reader_.tickets()) {
         const core::TaskId task = core::task_of(ticket);
         if (task < calls_.size() && calls_[task] && calls_[task]->stamp == core::stamp_of(ticket))
@@ -372,7 +382,8 @@ void Loop::on_message(const Happenings::Message& message) {
 // it holds.
 void Loop::on_malformed(pid_t sender) {
   for (const Life& life : lives_)
-    if (life.alive && life.pid == sender && sender != 0) fleet_->signal(life.worker, SIGKILL);
+    if (life.alive && sender != 0 && fleet_->pid(life.worker) == sender)
+      fleet_->signal(life.worker, SIGKILL);
 }
 
 void Loop::on_hello(Life& life) {
@@ -383,6 +394,7 @@ void Loop::on_hello(Life& life) {
                                   hello.version + "), this program version " +
                                   std::to_string(wire::kProtocol)});
   }
+  any_hello_ = true;
   life.limit = {};
   life.isolation = hello.isolation;
   life.place = std::make_shared<const detail::Place>(
@@ -395,7 +407,7 @@ void Loop::on_hello(Life& life) {
   welcome.max_rss = settings_.scheduler.max_worker_rss;
   welcome.task_timeout = settings_.task_timeout;
   fleet_->send(life.worker, writer_.welcome(welcome));
-  handle(core::WorkerReady{life.worker});
+  handle(core::WorkerReady{life.worker, settings_.initializer.function != 0});
 }
 
 void Loop::on_results(Life& life) {
@@ -460,11 +472,8 @@ void Loop::on_gone(const Happenings::Gone& gone) {
   const core::Life was = scheduler_.workers()[gone.worker.id].life;
   if (was != core::Life::draining && was != core::Life::stopping && !broken_) ++deaths_;
   const std::vector<core::Ticket> begun = detach_held(gone.worker);
-  std::string cause =
-      "worker process " + std::to_string(gone.death.pid) + " " + describe(gone.death);
-  if (life->place == nullptr)
-    cause += " before it said Hello; does the main of " + settings_.worker_program +
-             " call flagship::init?";
+  std::string cause = cause_of(*life, gone.death);
+  if (life->late) give_up_on_program(cause);
   life->alive = false;
   life->limit = {};
   death_ = &gone.death;
@@ -472,6 +481,36 @@ void Loop::on_gone(const Happenings::Gone& gone) {
   death_ = nullptr;
   // Only now: until they end, callers look into its claim page for calls that it had begun.
   fleet_->bury(gone.worker);
+}
+
+void Loop::on_not_started(const Happenings::NotStarted& failed) {
+  Life& life = lives_[failed.worker.id];
+  if (!life.alive || !(life.worker == failed.worker)) return;
+  if (life.late) give_up_on_program(failed.cause);
+  life = {};
+  handle(core::StartFailed{failed.worker, failed.cause});
+}
+
+// Another start would take as long: only a program that has ever been a worker gets one.
+void Loop::give_up_on_program(const std::string& cause) {
+  if (!any_hello_) handle(core::PoolBroke{"no worker could be started: " + cause});
+}
+
+std::string Loop::cause_of(const Life& life, const Death& death) const {
+  const std::string hint =
+      "; does the main of " + settings_.worker_program + " call flagship::init?";
+  std::string text = "worker process " + std::to_string(death.pid);
+  if (life.late) return text + " did not say Hello in time" + hint;
+  text += " " + describe(death);
+  if (life.place == nullptr)
+    text += " before it said Hello";
+  else if (scheduler_.workers()[life.worker.id].setting_up)
+    text += " while it ran the initializer";
+  if (!settings_.limits.empty() && life.place == nullptr)
+    text += ", with " + settings_.limits + " as its limits";
+  if (!death.stderr_tail.empty()) return text + ": " + death.stderr_tail;
+  return life.place == nullptr && death.exit_code >= 0 && settings_.limits.empty() ? text + hint
+                                                                                   : text;
 }
 
 // Takes everything out of a dead worker's hands; what it had begun is returned.
@@ -487,9 +526,14 @@ std::vector<core::Ticket> Loop::detach_held(Ref worker) {
 
 void Loop::check_limits() {
   if (end_by_ && *end_by_ <= now_) terminate(SIGTERM);
+  if (weighs() && weigh_at_ <= now_) {
+    fleet_->weigh();
+    weigh_at_ = now_ + settings_.weigh_every;
+  }
   for (Life& life : lives_) {
     if (life.limit == detail::Clock::time_point{} || life.limit > now_) continue;
     life.limit = {};
+    life.late = life.place == nullptr && !life.asked;
     fleet_->signal(life.worker, SIGKILL);
   }
 }

@@ -28,7 +28,9 @@ struct LoopSettings {
   duration task_timeout{};  // of calls without one of their own; zero: none
   duration interrupt_grace = std::chrono::seconds(2);
   duration start_limit =
-      std::chrono::seconds(20);  // a worker that has not said Hello by then is given up
+      std::chrono::seconds(10);  // a worker that has not said Hello by then is given up
+  std::string limits{};          // of each worker process, in words; empty: none
+  duration weigh_every{};        // workers that run something; zero: never
   duration drain_limit =
       std::chrono::seconds(5);  // a worker that was told to leave and is still there is killed
 };
@@ -56,7 +58,8 @@ class Loop {
   struct Life {  // what the loop keeps of a worker besides
     Ref worker;
     bool alive = false;
-    pid_t pid = 0;
+    bool late = false;   // it did not say Hello in time
+    bool asked = false;  // it was told to go
     std::uint32_t concurrency = 1;
     detail::Clock::time_point limit{};  // for its Hello, or to be gone; zero: none
     std::shared_ptr<const detail::Place> place;
@@ -85,13 +88,17 @@ class Loop {
   void on_malformed(pid_t sender);
   void on_hello(Life& life);
   void on_results(Life& life);
+  void on_not_started(const Happenings::NotStarted& failed);
   void on_gone(const Happenings::Gone& gone);
+  std::string cause_of(const Life& life, const Death& death) const;
+  void give_up_on_program(const std::string& cause);
   void settle_dying();
   void harvest(Ref worker);
   wire::CallResult result(std::uint32_t index);
   bool results_under_way(Ref worker);
   std::vector<core::Ticket> detach_held(Ref worker);
   void check_limits();
+  bool weighs() const { return settings_.weigh_every > duration::zero() && scheduler_.held() > 0; }
   void terminate(int signal);
   void break_if_broken();
   void give_up(const std::string& cause) noexcept;
@@ -115,7 +122,9 @@ class Loop {
   double mean_ns_ = -1;  // running time of a call, in the last results
   std::size_t deaths_ = 0;
   detail::Deadline end_by_;  // of a shutdown
+  detail::Clock::time_point weigh_at_{};
   bool broken_ = false;
+  bool any_hello_ = false;  // of any worker, ever
 
   wire::DownWriter writer_;
   wire::UpReader reader_;

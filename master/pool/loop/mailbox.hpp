@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "flagship/detail/call.hpp"
+#include "master/future/process_life.hpp"
 
 namespace flagship::detail {
 
@@ -33,6 +34,8 @@ class Mailbox {
   /// `waker` is woken when something was put while the loop slept.
   explicit Mailbox(std::shared_ptr<Waker> waker) : waker_(std::move(waker)) {}
 
+  /// False in a forked child: the loop, the workers and what is left here are its parent's.
+  bool is_of_this_process() const { return maker_.is_this_process(); }
   /// Throws ShutdownError, or BrokenProcessPool with the cause, when it is closed.
   void submit(Ref<RemoteCall> call);
   /// From under the call's lock; the caller wakes what is returned.
@@ -60,6 +63,7 @@ class Mailbox {
   /// After something was put.
   void nudge();
 
+  const Maker maker_;
   const std::shared_ptr<Waker> waker_;
   std::atomic<bool> asleep_{false};
 

@@ -44,7 +44,8 @@ inline Rows rows_of(std::string_view bytes, std::size_t interrupted, fetch::List
 
 /// The first two bytes say where the reading of it is interrupted.
 inline void read_list(std::string_view bytes, const fetch::List& list) {
-  const std::size_t at = std::min<std::size_t>(take<std::uint16_t>(bytes), bytes.size());
+  const std::size_t wish = take<std::uint16_t>(bytes);
+  const std::size_t at = std::min(wish, bytes.size());
   const fetch::ListItems items(list);
   const fetch::ListFormat format = fetch::format_of(list.path);
   Rows rows = rows_of(bytes, at, format, items.columns());

@@ -31,7 +31,7 @@ class Pages : public CliTest {
     for (const std::string& line : lines_of(help(""))) {
       if (listed && line.starts_with("  ") && line[2] != ' ')
         names.push_back(line.substr(2, line.find(' ', 2) - 2));
-      listed = listed || line == "Commands:";
+      listed = listed || line.ends_with("ommands:");
     }
     EXPECT_THAT(names, IsSupersetOf({"fetch", "serve", "status"}));
     return names;
@@ -95,7 +95,8 @@ TEST_F(Pages, AreSetWithoutAWarning) {
         run({.argv = {"/usr/bin/groff", "-man", "-ww", "-Tutf8", page(command).string()}});
     EXPECT_EQ(ended.exit_code, 0);
     EXPECT_EQ(ended.err, "") << command;
-    EXPECT_THAT(ended.out, AllOf(HasSubstr("NAME"), HasSubstr("SYNOPSIS"), HasSubstr("OPTIONS")));
+    const std::string shown = std::regex_replace(ended.out, std::regex(".\b"), "");  // bold
+    EXPECT_THAT(shown, AllOf(HasSubstr("NAME"), HasSubstr("SYNOPSIS"), HasSubstr("OPTIONS")));
   }
 }
 

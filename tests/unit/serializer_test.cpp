@@ -202,7 +202,7 @@ TEST(Serializer, an_alternative_that_the_variant_does_not_have_is_refused) {
 }
 
 TEST(Serializer, what_holds_itself_travels_a_thousand_deep_and_is_refused_beyond) {
-  const auto nested = [](std::size_t depth) {  // each level is a Tree and a vector
+  const auto nested = [](std::size_t depth) {
     Tree tree;
     for (; depth > 0; --depth) {
       Tree outer;
@@ -211,8 +211,9 @@ TEST(Serializer, what_holds_itself_travels_a_thousand_deep_and_is_refused_beyond
     }
     return tree;
   };
-  expect_round_trip(nested(499));
-  EXPECT_THROW(written(nested(500)), SerializationError);
+  const Tree deepest = nested(999);
+  EXPECT_EQ(Reader(written(deepest)).get<Tree>(), deepest);
+  EXPECT_THROW(written(nested(1000)), SerializationError);
   const std::string bytes(100'000, '\1');  // one branch, that has one branch
   EXPECT_THROW(Reader(bytes).get<Tree>(), SerializationError);
 }

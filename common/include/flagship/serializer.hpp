@@ -46,6 +46,22 @@ namespace detail {
 template <class T>
 concept plain = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
+template <class T, template <class...> class Of>
+inline constexpr bool is_a = false;
+template <template <class...> class Of, class... A>
+inline constexpr bool is_a<Of<A...>, Of> = true;
+
+template <class T>
+concept map_like = is_a<T, std::map> || is_a<T, std::unordered_map>;
+template <class T>
+concept set_like = is_a<T, std::set> || is_a<T, std::unordered_set>;
+
+/// What can hold values of its own type: only with these does depth depend on the value.
+template <class T>
+concept may_nest = is_a<T, std::vector> || map_like<T> || set_like<T> || !requires {
+  typename serializer<T>::general;
+};
+
 /// One level of values within values: what holds itself must not fill a stack.
 class Nesting {
  public:
@@ -80,10 +96,10 @@ class Writer {
   }
   template <class T>
   void put(const T& value) {
-    if constexpr (detail::plain<T>) {
+    if constexpr (detail::may_nest<T>) {
+      const detail::Nesting inside(depth_);
       serializer<T>::write(*this, value);
     } else {
-      const detail::Nesting inside(depth_);
       serializer<T>::write(*this, value);
     }
   }
@@ -134,10 +150,10 @@ class Reader {
   }
   template <class T>
   T get() {
-    if constexpr (detail::plain<T>) {
+    if constexpr (detail::may_nest<T>) {
+      const detail::Nesting inside(depth_);
       return serializer<T>::read(*this);
     } else {
-      const detail::Nesting inside(depth_);
       return serializer<T>::read(*this);
     }
   }
@@ -157,16 +173,6 @@ concept protobuf_message = requires(const T& c, T& m, void* to, const void* from
   { c.SerializeToArray(to, n) } -> std::same_as<bool>;
   { m.ParseFromArray(from, n) } -> std::same_as<bool>;
 };
-
-template <class T, template <class...> class Of>
-inline constexpr bool is_a = false;
-template <template <class...> class Of, class... A>
-inline constexpr bool is_a<Of<A...>, Of> = true;
-
-template <class T>
-concept map_like = is_a<T, std::map> || is_a<T, std::unordered_map>;
-template <class T>
-concept set_like = is_a<T, std::set> || is_a<T, std::unordered_set>;
 
 template <class T>
 inline constexpr bool is_std_array = false;

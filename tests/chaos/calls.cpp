@@ -104,12 +104,16 @@ void Calls::print(std::size_t killed, std::chrono::steady_clock::duration took) 
       ended_with(End::died));
 }
 
-Future<std::string> submit(const ProcessPoolExecutor& pool, Calls::Record& record) {
+Future<std::string> submit(const ProcessPoolExecutor& pool, Calls& calls, std::size_t i) {
+  Calls::Record& record = calls[i];
   const bool hangs = record.task.way == Way::hang;
   Future<std::string> future = hangs
                                    ? pool.with({.timeout = kTimeOfHanging}).submit<run>(record.task)
                                    : pool.submit<run>(record.task);
-  future.add_done_callback([&record](const Future<std::string>&) { ++record.told; });
+  future.add_done_callback([&calls, &record](const Future<std::string>& done) {
+    ++record.told;
+    if (!done.cancelled()) ++calls.ended();
+  });
   return future;
 }
 
@@ -121,6 +125,7 @@ void map_from(std::size_t begin, const ProcessPoolExecutor& pool, Calls& calls) 
   for (auto it = results.begin(); it != results.end(); ++it, ++next) {
     calls[next].end = end_of(calls[next].task, [&] { return *it; });
     ++calls[next].told;
+    ++calls.ended();
   }
 }
 

@@ -46,6 +46,8 @@ class Calls {
   Record& operator[](std::size_t i) const { return records_[i]; }
   /// What the call says itself.
   const Sheet::Row& row(std::size_t i) const { return sheet_[i]; }
+  /// Of those that were not cancelled, as they end.
+  std::atomic<std::size_t>& ended() { return ended_; }
   std::size_t ended_with(End end) const;
 
   /// One outcome each, of a kind that there can be, told once.
@@ -59,6 +61,7 @@ class Calls {
   const std::size_t count_;
   const std::unique_ptr<Record[]> records_;
   const Sheet sheet_;
+  std::atomic<std::size_t> ended_{0};
 };
 
 /// `look` returns its result or throws what it threw.
@@ -80,7 +83,7 @@ End end_of(const Task& task, Look&& look) {
 }
 
 /// Submits one by one.
-Future<std::string> submit(const ProcessPoolExecutor& pool, Calls::Record& record);
+Future<std::string> submit(const ProcessPoolExecutor& pool, Calls& calls, std::size_t i);
 /// Runs those from `begin` on through `map`.
 void map_from(std::size_t begin, const ProcessPoolExecutor& pool, Calls& calls);
 /// As many calls run at once as it has workers, and then nothing is left to do.

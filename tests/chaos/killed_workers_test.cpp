@@ -41,7 +41,7 @@ class KilledWorkers : public testing::Test {
   void run_all(const ProcessPoolExecutor& pool) {
     const std::size_t half = calls_.count() / 2;
     Futures futures;
-    for (std::size_t i = 0; i < half; ++i) futures.push_back(submit(pool, calls_[i]));
+    for (std::size_t i = 0; i < half; ++i) futures.push_back(submit(pool, calls_, i));
     map_from(half, pool, calls_);
     for (std::size_t i = 0; i < half; ++i)
       calls_[i].end = end_of(calls_[i].task, [&] { return futures[i].result(kLongPatience); });
@@ -53,7 +53,7 @@ class KilledWorkers : public testing::Test {
     ProcessPoolExecutor pool({.max_workers = static_cast<int>(kWorkers),
                               .on_worker_death = policy,
                               .max_attempts = 1000});
-    Storm storm(pool, dice_.seed() + 1, {SIGKILL});
+    Storm storm(pool, dice_.seed() + 1, {SIGKILL}, calls_.ended());
     run_all(pool);
     const std::size_t killed = storm.stop();
     expect_whole(pool, kWorkers);
@@ -126,7 +126,7 @@ class AllTroubleAtOnce : public testing::Test {
     });
     for (std::size_t i = 0; i < calls_.count(); ++i) {
       if (i >= kUnderWay) await(i - kUnderWay, futures);
-      futures.push_back(submit(pool, calls_[i]));
+      futures.push_back(submit(pool, calls_, i));
       submitted_.store(futures.size(), std::memory_order_release);
     }
     for (std::size_t i = calls_.count() - kUnderWay; i < calls_.count(); ++i) await(i, futures);
@@ -144,7 +144,7 @@ class AllTroubleAtOnce : public testing::Test {
                               .on_worker_death = policy,
                               .max_attempts = 1000,
                               .output = [&](const WorkerOutput&) { ++printed; }});
-    Storm storm(pool, dice_.seed() + 1, {SIGKILL, SIGTERM, SIGSEGV, SIGSTOP});
+    Storm storm(pool, dice_.seed() + 1, {SIGKILL, SIGTERM, SIGSEGV, SIGSTOP}, calls_.ended());
     run_all(pool);
     const std::size_t killed = storm.stop();
     expect_whole(pool, kWorkers);

@@ -16,8 +16,11 @@ constexpr auto kAsleep = 3 * kBetween;
 
 }  // namespace
 
-Storm::Storm(const ProcessPoolExecutor& pool, std::uint64_t seed, std::vector<int> signals)
-    : pool_(pool), dice_(seed), signals_(std::move(signals)), thread_([this] { blow(); }) {}
+Storm::Storm(const ProcessPoolExecutor& pool, std::uint64_t seed, std::vector<int> signals,
+             const std::atomic<std::size_t>& ended)
+    : pool_(pool), dice_(seed), signals_(std::move(signals)), ended_(ended), thread_([this] {
+        blow();
+      }) {}
 
 Storm::~Storm() { stop(); }
 
@@ -37,14 +40,13 @@ void Storm::blow() {
 }
 
 void Storm::strike() {
+  const std::size_t ended = ended_;
   const std::vector<WorkerStatus> workers = pool_.status().workers;
-  if (workers.empty()) return;
+  if (workers.empty() || ended == ended_before_) return;
   const WorkerStatus& victim = workers[dice_.roll(workers.size())];
   const int signal = signals_[dice_.roll(signals_.size())];
-  const bool beginner = victim.state == WorkerState::starting;
-  if (beginner && struck_a_beginner_) return;
   if (kill(victim.pid, signal) != 0) return;
-  struck_a_beginner_ = beginner;
+  ended_before_ = ended;
   if (signal == SIGSTOP)
     asleep_.emplace_back(Clock::now() + kAsleep, victim.pid);
   else

@@ -17,11 +17,13 @@
 namespace flagship::chaos {
 
 /// Sends a signal to a random worker every 20 ms, until it is told to stop. Whom it stops by
-/// SIGSTOP goes on a little later. Not twice in a row to workers that are just starting: a pool
+/// SIGSTOP goes on a little later. Only when calls have come to an end since the last time: a pool
 /// whose workers all die before they do anything is broken, and rightly so.
 class Storm {
  public:
-  Storm(const ProcessPoolExecutor& pool, std::uint64_t seed, std::vector<int> signals);
+  /// `ended`: how many calls have ended by now.
+  Storm(const ProcessPoolExecutor& pool, std::uint64_t seed, std::vector<int> signals,
+        const std::atomic<std::size_t>& ended);
   Storm(const Storm&) = delete;
   Storm& operator=(const Storm&) = delete;
   ~Storm();
@@ -39,7 +41,8 @@ class Storm {
   const ProcessPoolExecutor& pool_;
   Dice dice_;
   const std::vector<int> signals_;
-  bool struck_a_beginner_ = false;
+  const std::atomic<std::size_t>& ended_;
+  std::size_t ended_before_ = 0;
   std::deque<std::pair<Clock::time_point, pid_t>> asleep_;
   std::size_t killed_ = 0;
   std::atomic<bool> over_{false};

@@ -3,6 +3,8 @@
 // or another, over and over again; or one time only.
 //
 //   test_doomed SEED|once
+#include <unistd.h>
+
 #include <chrono>
 #include <flagship/flagship.hpp>
 #include <random>
@@ -22,6 +24,12 @@ void work(std::uint32_t micros) {
 }
 void rest(std::uint32_t micros) { std::this_thread::sleep_for(std::chrono::microseconds(micros)); }
 std::string much(std::uint32_t kibibytes) { return std::string(kibibytes * 1024, 'x'); }
+/// Starts a process that never ends by itself.
+void keep_a_child(std::uint32_t micros) {
+  if (fork() == 0)
+    for (;;) pause();
+  work(micros);
+}
 
 void have_it_work(ProcessPoolExecutor& pool, std::mt19937_64& numbers) {
   std::vector<AnyFuture> calls;
@@ -30,6 +38,7 @@ void have_it_work(ProcessPoolExecutor& pool, std::mt19937_64& numbers) {
     calls.emplace_back(pool.submit<work>(size));
     calls.emplace_back(pool.submit<rest>(size));
     if (i % 20 == 0) calls.emplace_back(pool.submit<much>(size));
+    if (i % 10 == 0) calls.emplace_back(pool.submit<keep_a_child>(size));
   }
   wait(calls, std::chrono::milliseconds(numbers() % 40));
 }

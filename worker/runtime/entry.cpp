@@ -70,7 +70,7 @@ void apply(const std::vector<ResourceLimit>& limits) {
 }
 
 [[noreturn]] void work(const Arguments& arguments, ReceivedRequest&& received, ClaimPage&& claims,
-                       Runner runner, bool alone) {
+                       Runner runner, bool alone) noexcept {
   setpgid(0, 0);
   die_with(received.request.supervisor);
   set_title(arguments, received.request);
@@ -114,33 +114,39 @@ pid_t clone_for_supervisor(ClaimPage& page) {
   return pid < 0 ? -errno : static_cast<pid_t>(pid);
 }
 
+/// Returns when the supervisor is gone, or does not read: either way nobody waits for a message.
+void clone_workers(const Arguments& arguments, Keeper& keeper, Runner runner) try {
+  const bool cloneable = single_threaded();
+  ReceivedRequest received;
+  while (keeper.wait_for(kSpawnSocket) && receive_request(kSpawnSocket, received)) {
+    if (received.gone != 0) {
+      keeper.forget(std::exchange(received, {}).gone);
+      continue;
+    }
+    ClaimPage page = ClaimPage::map(received.claim_page.get(), received.request.places);
+    received.claim_page.reset();
+    const pid_t pid = cloneable ? clone_for_supervisor(page) : -ENOTSUP;
+    if (pid == 0) {
+      close(kSpawnSocket);
+      keeper.leave_to_parent();
+      work(arguments, std::move(received), std::move(page), runner, true);
+    }
+    received = {};
+    keeper.watch_over(pid);
+    send_pid(kSpawnSocket, pid);
+  }
+} catch (const std::exception&) {
+}
+
 [[noreturn]] void be_zygote(const Arguments& arguments, pid_t supervisor, Runner runner) {
   prctl(PR_SET_NAME, "flagship-zygote");
   std::fflush(nullptr);  // or every clone would print it
-  const bool cloneable = single_threaded();
   try {
     Keeper keeper(supervisor);
-    ReceivedRequest received;
-    while (keeper.wait_for(kSpawnSocket) && receive_request(kSpawnSocket, received)) {
-      if (received.gone != 0) {
-        keeper.forget(std::exchange(received, {}).gone);
-        continue;
-      }
-      ClaimPage page = ClaimPage::map(received.claim_page.get(), received.request.places);
-      received.claim_page.reset();
-      const pid_t pid = cloneable ? clone_for_supervisor(page) : -ENOTSUP;
-      if (pid == 0) {
-        close(kSpawnSocket);
-        keeper.leave_to_parent();
-        work(arguments, std::move(received), std::move(page), runner, true);
-      }
-      received = {};
-      keeper.watch_over(pid);
-      send_pid(kSpawnSocket, pid);
-    }
+    clone_workers(arguments, keeper, runner);
     keeper.outlive_supervisor();
   } catch (const std::exception&) {
-    // The supervisor is gone, or does not read: either way nobody waits for a message.
+    // There is nothing to keep yet.
   }
   _exit(EXIT_SUCCESS);
 }

@@ -17,6 +17,7 @@ void add_commands(CLI::App& app, int& exit_code) {
   app.failure_message(CLI::FailureMessage::simple);
   add_fetch(app, exit_code);
   add_serve(app, exit_code);
+  add_status(app, exit_code);
 }
 
 }  // namespace flagship::cli

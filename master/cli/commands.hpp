@@ -10,6 +10,7 @@ namespace flagship::cli {
 
 void add_fetch(CLI::App& app, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
+void add_status(CLI::App& app, int& exit_code);
 
 /// The whole command line, as `flagship` reads it and its manual shows it.
 void add_commands(CLI::App& app, int& exit_code);

@@ -18,13 +18,17 @@
 #include "master/cli/fetch_options.hpp"
 #include "master/cli/fetch_plan.hpp"
 #include "master/cli/output_folder.hpp"
+#include "master/cli/remembered_options.hpp"
+#include "master/cli/resume_line.hpp"
 #include "master/cli/signals.hpp"
 #include "master/cli/worker_program.hpp"
 #include "master/fetch/console.hpp"
 #include "master/fetch/metrics.hpp"
-#include "master/fetch/names.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/run.hpp"
+#include "master/fetch/store/intake.hpp"
+#include "master/fetch/store/overview.hpp"
+#include "master/fetch/store/recorder.hpp"
 #include "master/serve/server.hpp"
 #include "worker/fetch/engine.hpp"
 #include "worker/fetch/shard_files.hpp"
@@ -115,19 +119,19 @@ class ShardFolder {
 /// One `flagship fetch`, from its options to its exit code.
 class FetchCommand {
  public:
-  explicit FetchCommand(const FetchOptions& options)
-      : options_(options), plan_(plan_fetch(options)), names_(options.name) {}
+  /// `remembered`: the options, as the run's record is to remember them.
+  FetchCommand(const FetchOptions& options, std::string remembered)
+      : options_(options), remembered_(std::move(remembered)), plan_(plan_fetch(options)) {}
 
   int run() {
     if (options_.dry_run) return say_plan();
     give_up_at = Clock::duration::max().count();
     std::signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error code, not an end
     const Signals signals([this](int, int times) { on_signal(times); });
-    std::optional<OutputFolder> folder;
-    if (options_.sink != SinkKind::none) folder.emplace(options_.output);
+    if (keeps_record()) folder_.emplace(options_.output);
     std::optional<ShardFolder> shards;
     if (options_.sink == SinkKind::tar) shards.emplace(options_.output);
-    resume_ = folder && folder->holds_partials();
+    resume_ = folder_ && folder_->holds_partials();
     ChosenExecutor executor(options_, plan_);
     if (plan_.built_in) server_.emplace(plan_.practice);
     fetch::Console console(console_options(), tally_);
@@ -135,28 +139,80 @@ class FetchCommand {
     if (!options_.metrics_file.empty()) metrics.emplace(options_.metrics_file, tally_);
     fetch::Observers observers({&tally_, &console});
     if (metrics) observers.add(*metrics);
-    fetch::Run run(executor.get(), run_options(), observers);
+    if (keeps_record()) begin_record(observers);
+    fetch::Run run(executor.get(), run_options(), recorder_ ? *recorder_ : as_observer(observers));
     console.on_stdout_closed([&run] { run.stop(); });
     const auto source = make_source(run);
-    console.follow(*source);
+    if (recorder_) begin_intake(*source);
+    console.follow(intake_ ? *intake_ : *source);
     say(site_line());
     say(plan_.flags ? fetch::searching_line(plan_.codes)
                     : "Downloading the files listed in " + list_name());
-    const fetch::Totals totals = attended(run, *source);
+    const fetch::Totals totals = attended(run, intake_ ? *intake_ : *source);
     console.finish();
+    if (record_) end_record(run.complete());
     if (options_.verbose) say(http_line(options_.transfer));
     if (options_.verbose) say_isolation(executor.get().status());
-    if (folder && run.complete()) folder->drop_partials();
+    if (folder_ && run.complete()) folder_->drop_partials();
     report(totals, run, signals.first());
     if (metrics) metrics->finish();
     write_summary(run.complete());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
       throw std::runtime_error("cannot write to standard output: " + console.trouble());
-    return totals.errors + totals.not_found > 0 || !run.complete() ? kSomeFailed : kAllWell;
+    return failed(totals) || failed(before()) || !run.complete() ? kSomeFailed : kAllWell;
   }
 
  private:
+  /// Where nothing is kept there is nothing to go on with, unless somebody wants to know: by naming
+  /// the folder.
+  bool keeps_record() const { return options_.sink != SinkKind::none || options_.records; }
+
+  bool resumes() const { return !options_.resume.empty(); }
+
+  static fetch::Observer& as_observer(fetch::Observers& all) { return all; }
+
+  static bool failed(const fetch::Totals& totals) { return totals.errors + totals.not_found > 0; }
+
+  /// What was on record already.
+  fetch::Totals before() const { return intake_ ? intake_->before() : fetch::Totals{}; }
+
+  void begin_record(fetch::Observer& next) {
+    fetch::RunFacts facts;
+    facts.arguments = remembered_;
+    facts.most_in_flight = plan_.in_flight;
+    facts.resume = resumes();
+    facts.careful = options_.fsync != v1::FSYNC_NONE;
+    if (plan_.flags) facts.expected = plan_.codes.size();
+    record_.emplace(options_.output, facts);
+    recorder_.emplace(*record_, next, options_.executor == ExecutorKind::inline_);
+    if (record_->replaced_unfinished())
+      say("The run that was here before was not complete; this one begins anew.");
+  }
+
+  void begin_intake(fetch::Source& source) {
+    fetch::IntakeOptions intake;
+    intake.folder = options_.output;
+    intake.name = options_.name;
+    intake.existing = options_.existing;
+    intake.bodies = options_.sink == SinkKind::files ? fetch::Bodies::in_files
+                    : options_.sink == SinkKind::tar ? fetch::Bodies::in_shards
+                                                     : fetch::Bodies::nowhere;
+    intake.resume = resumes();
+    intake.by_key = plan_.flags;
+    intake.retry_failed = options_.retry_failed.value_or(fetch::RetryFailed{});
+    intake_.emplace(
+        source, intake,
+        fetch::Intake::Told{[this](auto items) { recorder_->reserve(std::move(items)); },
+                            [this](std::uint64_t items) { recorder_->took_in(items); },
+                            [this] { with_run(&fetch::Run::wake); }});
+  }
+
+  void end_record(bool complete) {
+    if (!recorder_->trouble().empty()) throw fetch::RecordError(recorder_->trouble());
+    record_->finish(complete, complete ? intake_->places() : std::nullopt);
+  }
+
   std::string path_of(const std::string& name) const {
     return std::filesystem::path(options_.output) / name;
   }
@@ -250,28 +306,37 @@ class FetchCommand {
     });
   }
 
-  void give_path(fetch::Item& item) {
-    if (options_.sink == SinkKind::none) return;
-    const std::string name = item.name ? names_.take(*item.name, fetch::extension_of(item.url))
-                                       : names_.name_for(item.key, item.url);
-    item.path = options_.sink == SinkKind::files ? path_of(name) : name;
-  }
-
   void report(const fetch::Totals& totals, const fetch::Run& run, int signal) const {
     if (options_.quiet) return;
     const std::chrono::duration<double> elapsed = Clock::now() - begin_;
     say(connections_line(options_, plan_));
+    say_what_was_before();
     std::fputs(fetch::summary(totals, plan_.flags, elapsed).c_str(), stderr);
     if (!plan_.flags && totals.ended() > 0)
       std::fputs(fetch::details(tally_, elapsed).c_str(), stderr);
+    if (intake_ && intake_->changed() > 0)
+      say("The list is not what it was: " + std::to_string(intake_->changed()) +
+          " of its items are new where others are on record.");
     if (signal != 0)
-      say("Interrupted. What was downloaded is complete. To go on, run the same command again: it "
-          "begins anew.");
+      say("Interrupted. What was downloaded is complete. To go on" +
+          (record_ ? ": " + resume_command(options_.output, options_.from == "-")
+                   : std::string(", run the same command again: it begins anew.")));
     if (run.had_enough())
       say("Stopped early: " + std::to_string(totals.errors) +
-          " errors are more than --max-errors allows. What was downloaded is complete.");
+          " errors are more than --max-errors allows. What was downloaded is complete." +
+          (record_ ? " To go on: " + resume_command(options_.output, options_.from == "-") : ""));
     if (stopped_at_trouble_) say("Stopped at the first line that is no item (--strict).");
-    if (totals.ended() == 0 && run.complete()) say("The list is empty.");
+    if (totals.ended() == 0 && run.complete())
+      say(before().ended() == 0 ? "The list is empty." : "Nothing was left to do.");
+  }
+
+  void say_what_was_before() const {
+    const fetch::Totals done = before();
+    if (!resumes()) return;
+    say(fetch::count_of(done.ended(), plan_.flags) +
+        " on record from before: " + std::to_string(done.ok) + " downloaded, " +
+        std::to_string(done.skipped) + " skipped, " + std::to_string(done.not_found) +
+        " not found, " + std::to_string(done.errors) + (done.errors == 1 ? " error." : " errors."));
   }
 
   void write_summary(bool complete) const {
@@ -280,12 +345,17 @@ class FetchCommand {
                           fetch::summary_json(tally_, Clock::now() - begin_, complete));
   }
 
-  /// Signals reach the run as long as it goes on, however it ends.
+  /// Signals and the record reach the run as long as it goes on, however it ends.
   fetch::Totals attended(fetch::Run& run, fetch::Source& source) {
     attach(&run);
     const auto detach = [](FetchCommand* command) { command->attach(nullptr); };
     const std::unique_ptr<FetchCommand, decltype(detach)> attached(this, detach);
-    return run(source, [this](fetch::Item& item) { give_path(item); });
+    if (recorder_)
+      recorder_->on_news([this] { with_run(&fetch::Run::wake); },
+                         [this] { with_run(&fetch::Run::stop); });
+    const fetch::Totals totals = run(source, [](fetch::Item&) {});
+    if (recorder_) recorder_->finish();
+    return totals;
   }
 
   void attach(fetch::Run* run) {
@@ -296,6 +366,11 @@ class FetchCommand {
       run_->stop();
     else
       run_->abandon();
+  }
+
+  void with_run(void (fetch::Run::*verb)()) {
+    const std::lock_guard lock(mutex_);
+    if (run_ != nullptr) (run_->*verb)();
   }
 
   // In the thread that hears signals.
@@ -312,12 +387,16 @@ class FetchCommand {
   }
 
   const FetchOptions& options_;
+  const std::string remembered_;
   const FetchPlan plan_;
   const Clock::time_point begin_ = Clock::now();
-  fetch::Names names_;
   bool resume_ = false;  // there are beginnings of files from a run before
   fetch::Tally tally_;
   std::optional<serve::Server> server_;
+  std::optional<OutputFolder> folder_;
+  std::optional<fetch::Record> record_;
+  std::optional<fetch::Recorder> recorder_;
+  std::optional<fetch::Intake> intake_;
   bool stopped_at_trouble_ = false;
 
   std::mutex mutex_;  // guards what follows
@@ -325,9 +404,37 @@ class FetchCommand {
   int signalled_ = 0;
 };
 
-int fetch_files(const FetchOptions& options) {
+/// What is on record of the options of the run to go on with, but for those that are given now.
+std::string recall(const FetchOptions& given, const CLI::App& command) {
+  if (given.records)
+    throw std::invalid_argument("--output: the run goes on in the folder of --resume");
+  const std::string remembered = fetch::remembered_arguments(given.resume);
+  if (list_was_input(remembered) && given.from.empty())
+    throw std::invalid_argument(
+        "--resume: the list came from standard input; give it again, by --from - or --from FILE");
+  return given_again(remembered, command);
+}
+
+/// The options of a run that goes on: those on record, but how it is shown as it is now.
+FetchOptions resumed(const FetchOptions& given, const std::string& remembered) {
+  FetchOptions options = options_of(remembered);
+  options.resume = options.output = given.resume;
+  options.records = true;
+  options.retry_failed = given.retry_failed;
+  options.json = given.json;
+  options.verbose = given.verbose;
+  options.quiet = given.quiet;
+  options.trace_futures = given.trace_futures;
+  options.dry_run = given.dry_run;
+  return options;
+}
+
+int fetch_files(const FetchOptions& given, const CLI::App& command) {
   try {
-    return FetchCommand(options).run();
+    if (given.resume.empty()) return FetchCommand(given, options_to_remember(command)).run();
+    const std::string remembered = recall(given, command);
+    const FetchOptions options = resumed(given, remembered);
+    return FetchCommand(options, remembered).run();
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "flagship fetch: %s\nRun with --help for more information.\n",
                  error.what());
@@ -344,7 +451,7 @@ void add_fetch(CLI::App& app, int& exit_code) {
   const auto options = std::make_shared<FetchOptions>();
   CLI::App& command = *app.add_subcommand("fetch", "Download many files");
   declare_fetch_options(command, *options);
-  command.callback([options, &exit_code] { exit_code = fetch_files(*options); });
+  command.callback([options, &command, &exit_code] { exit_code = fetch_files(*options, command); });
 }
 
 }  // namespace flagship::cli

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "master/cli/validators.hpp"
+#include "master/fetch/report.hpp"
 
 namespace flagship::cli {
 namespace {
@@ -116,6 +117,19 @@ fetch::MaxErrors parsed_max_errors(const std::string& text) {
   return most;
 }
 
+void parse_retry_failed(const std::string& text, std::optional<fetch::RetryFailed>& retry) {
+  if (!retry) retry.emplace();
+  if (text.empty()) retry->any = true;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t comma = rest.find(',');
+    const std::string one = lower(std::string(rest.substr(0, comma)));
+    if (!fetch::is_class_name(one) && one != "not_found")
+      throw CLI::ValidationError("--retry-failed", "'" + one + "' is no class of errors");
+    retry->classes.insert(one);
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+}
+
 void declare_what(CLI::App& app, FetchOptions& options) {
   app.add_option("CC", options.codes,
                  "Country codes: two letters, or one for 26 (default: the 20 most populous)")
@@ -211,11 +225,33 @@ void declare_limits(CLI::App& app, FetchOptions& options) {
 }
 
 void declare_output(CLI::App& app, FetchOptions& options) {
-  app.add_option("-o,--output", options.output, "Folder of the files (default: downloads)")
+  app.add_option_function<std::string>(
+         "-o,--output",
+         [&options](const std::string& folder) {
+           options.output = folder;
+           options.records = true;
+         },
+         "Folder of the files and of the run's record (default: downloads)")
       ->type_name("DIR");
   app.add_option("--name", options.name,
                  "Name of a file: {key}, {ext}, a list's {COLUMN} (default: {key}{ext})")
       ->type_name("TEMPLATE");
+  add_choice<fetch::Existing>(app, "--existing", "POLICY", options.existing,
+                              {{"replace", fetch::Existing::replace},
+                               {"skip", fetch::Existing::skip},
+                               {"fail", fetch::Existing::fail},
+                               {"rename", fetch::Existing::rename}},
+                              "A file that was there before the run: replace (if it has changed), "
+                              "skip, fail or rename (default: replace)");
+  app.add_option("--resume", options.resume,
+                 "Go on with the run in this folder: its list and options are remembered")
+      ->type_name("DIR");
+  app.add_option_function<std::string>(
+         "--retry-failed",
+         [&options](const std::string& text) { parse_retry_failed(text, options.retry_failed); },
+         "With --resume: try what failed again; all of it, or these classes only")
+      ->type_name("[CLASS,...]")
+      ->expected(0, 1);
   add_choice<SinkKind>(
       app, "--sink", "KIND", options.sink,
       {{"files", SinkKind::files}, {"tar", SinkKind::tar}, {"none", SinkKind::none}},

@@ -12,6 +12,7 @@
 #include "master/cli/transfer_options.hpp"
 #include "master/fetch/max_errors.hpp"
 #include "master/fetch/run.hpp"
+#include "master/fetch/store/intake.hpp"
 
 namespace flagship::cli {
 
@@ -64,7 +65,11 @@ struct FetchOptions {
 
   std::string output = "downloads";
   std::string name = "{key}{ext}";
+  bool records = false;  // a folder was named: a record is kept there though no files are
+  fetch::Existing existing = fetch::Existing::replace;
   SinkKind sink = SinkKind::files;
+  std::string resume;  // the folder of the run to go on with
+  std::optional<fetch::RetryFailed> retry_failed;
   std::uint64_t shard_size = std::uint64_t{1} << 30;
   v1::Fsync fsync = v1::FSYNC_NONE;
 

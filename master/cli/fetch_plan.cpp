@@ -42,6 +42,8 @@ const char* name_of(ServerLabel label) {
 }
 
 void refuse_what_does_not_go_together(const FetchOptions& options) {
+  if (options.retry_failed && options.resume.empty())
+    throw std::invalid_argument("--retry-failed: it goes with --resume");
   const bool codes = !options.codes.empty() || options.all || options.every;
   if (!options.from.empty() && codes)
     throw std::invalid_argument("--from: a list and country codes do not go together");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace flagship::fetch {
 namespace {
@@ -82,6 +83,31 @@ std::string stem_of(std::string_view url) {
   return std::string(segment.substr(0, dot_of(segment)));
 }
 
+bool TextSet::insert(std::string_view text) {
+  std::uint64_t mark = 0xcbf29ce484222325;  // FNV-1a: the same in every build
+  for (const char c : text) mark = (mark ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  if (!put(mark == 0 ? 1 : mark)) return false;
+  if (++used_ * 4 > slots_.size() * 3) grow();
+  return true;
+}
+
+bool TextSet::put(std::uint64_t mark) {
+  const std::size_t mask = slots_.size() - 1;
+  // The low bits alone are too alike for names that count up.
+  std::size_t at = (mark * 0x9e3779b97f4a7c15 >> 20) & mask;
+  for (; slots_[at] != 0; at = (at + 1) & mask)
+    if (slots_[at] == mark) return false;
+  slots_[at] = mark;
+  return true;
+}
+
+void TextSet::grow() {
+  const std::vector<std::uint64_t> before =
+      std::exchange(slots_, std::vector<std::uint64_t>(slots_.size() * 2));
+  for (const std::uint64_t mark : before)
+    if (mark != 0) put(mark);
+}
+
 std::string Names::name_for(std::string_view key, std::string_view url) {
   const std::string extension = extension_of(url);
   return take(replaced(replaced(pattern_, "{ext}", extension), "{key}", key), extension);
@@ -89,15 +115,16 @@ std::string Names::name_for(std::string_view key, std::string_view url) {
 
 std::string Names::take(std::string_view wish, const std::string& extension) {
   const std::string name = safe_name(wish);
-  if (const auto [at, fresh] = taken_.try_emplace(name, 1); fresh) return name;
+  if (free(name)) return name;
   const bool ends = !extension.empty() && name.ends_with(extension);
   const std::string stem = name.substr(0, name.size() - (ends ? extension.size() : 0));
+  unsigned& number = numbers_.try_emplace(name, 1).first->second;
   for (;;) {
-    const std::string end = "-" + std::to_string(++taken_[name]) + (ends ? extension : "");
+    const std::string end = "-" + std::to_string(++number) + (ends ? extension : "");
     std::string next = stem;
     if (next.size() + end.size() > kLongest) shorten(next, kLongest - end.size());
     next += end;
-    if (taken_.try_emplace(next, 1).second) return next;
+    if (free(next)) return next;
   }
 }
 

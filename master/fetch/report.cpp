@@ -54,6 +54,18 @@ nlohmann::ordered_json json_of(const WorkerDied& death) {
 
 }  // namespace
 
+std::string hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
 std::string_view class_name(v1::FetchClass error_class) {
   switch (error_class) {
     case v1::DNS:
@@ -97,6 +109,12 @@ std::string_view class_name(v1::FetchClass error_class) {
     default:
       return "";
   }
+}
+
+bool is_class_name(std::string_view name) {
+  for (int i = v1::FetchClass_MIN; i <= v1::FetchClass_MAX; ++i)
+    if (!name.empty() && class_name(static_cast<v1::FetchClass>(i)) == name) return true;
+  return false;
 }
 
 std::string_view outcome_name(v1::FetchOutcome outcome) {
@@ -169,6 +187,13 @@ std::string news_line(const PlanNews& news) {
       return origin + "given up, since nothing comes from it";
   }
   return origin;
+}
+
+std::string clock_time(double seconds) {
+  const auto s = static_cast<long long>(seconds);
+  return s < 60     ? fmt::format("{}s", s)
+         : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
+                    : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
 std::string count_of(std::uint64_t n, bool flags) {

@@ -120,7 +120,8 @@ bool Run::take_in(Source& source, const Prepare& prepare) {
   if (source_dry_ || source_ended_) return false;
   Item& item = std::get<Item>(next);
   if (!item.trouble.empty()) {
-    auto result = error_result(v1::BAD_INPUT, item.trouble);
+    auto result = error_result(item.trouble_class, item.trouble);
+    if (item.trouble_class == v1::NONE) result.set_outcome(v1::FETCH_SKIPPED);
     conclude({std::move(item), 0}, std::move(result), {});
     return true;
   }
@@ -165,6 +166,9 @@ void Run::submit(Id id) {
   request.set_resume(options_.resume || attempt.number > 1);
   request.set_expected_sha256(attempt.item.expected_sha256);
   *request.mutable_limits() = options_.limits;
+  if (!attempt.item.etag.empty()) request.set_if_none_match(attempt.item.etag);
+  if (!attempt.item.last_modified.empty())
+    request.set_if_modified_since(attempt.item.last_modified);
   ResultFuture future = view_.submit_named<v1::FetchResult>("fetch", request);
   if (options_.trace) {
     observer_.scheduled(attempt.item, future);
@@ -210,6 +214,7 @@ void Run::on_completed(const ResultFuture& future) {
   const auto wait =
       ending_ ? std::nullopt : wait_before_retry(options_.retry, result, attempt.number, chance);
   if (wait) {
+    observer_.failed(attempt.item, attempt.number + attempt.lost, result, where);
     ++attempt.number;
     attempt.last = std::make_unique<Failure>(Failure{std::move(result), where});
     plan_.retry(id, now_ + *wait, now_);
@@ -235,8 +240,10 @@ void Run::lose(const Plan::Lost& lost) {
       "tried, since nothing comes from " + plan_.origin_of(lost.id) + " for more than two minutes";
   Attempt attempt = release(lost.id);
   if (attempt.last) {
-    attempt.last->result.set_reason(attempt.last->result.reason() + "; not " + why + ", again");
-    return leave(std::move(attempt));
+    const std::unique_ptr<Failure> last = std::move(attempt.last);
+    last->result.set_reason(last->result.reason() + "; not " + why + ", again");
+    --attempt.number;
+    return conclude(std::move(attempt), std::move(last->result), last->where);
   }
   attempt.number = 0;
   conclude(std::move(attempt),
@@ -253,9 +260,10 @@ Run::Attempt Run::release(Id id) {
 
 void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where,
                    std::optional<WorkerDied>&& death) {
-  ItemReport report{std::move(attempt.item), std::move(result), attempt.number + attempt.lost,
-                    where, std::move(death)};
-  if (options_.order == Order::completion) return emit(report);
+  ItemReport report{
+      std::move(attempt.item), std::move(result), attempt.number + attempt.lost, where,
+      std::move(death),        attempt.left};
+  if (options_.order == Order::completion) return emit(std::move(report));
   const std::uint64_t turn = report.item.index;
   out_of_turn_.emplace(turn, std::move(report));
   emit_in_turn();
@@ -267,6 +275,7 @@ void Run::leave(Attempt&& attempt) {
   if (attempt.last) {
     const std::unique_ptr<Failure> last = std::move(attempt.last);
     --attempt.number;
+    attempt.left = true;
     return conclude(std::move(attempt), std::move(last->result), last->where);
   }
   ++left_out_;
@@ -277,13 +286,13 @@ void Run::leave(Attempt&& attempt) {
 void Run::emit_in_turn() {
   for (auto first = out_of_turn_.begin();
        first != out_of_turn_.end() && first->first == next_turn_;) {
-    if (first->second) emit(*first->second);
+    if (first->second) emit(*std::move(first->second));
     ++next_turn_;
     first = out_of_turn_.erase(first);
   }
 }
 
-void Run::emit(const ItemReport& report) {
+void Run::emit(ItemReport&& report) {
   switch (report.result.outcome()) {
     case v1::FETCH_OK:
       ++totals_.ok;
@@ -298,7 +307,7 @@ void Run::emit(const ItemReport& report) {
       ++totals_.errors;
   }
   totals_.bytes += report.result.outcome() == v1::FETCH_OK ? report.result.bytes() : 0;
-  observer_.ended(report, totals_);
+  observer_.take(std::move(report), totals_);
   enough_ = enough_ || options_.max_errors.exceeded(totals_.errors, totals_.ended());
 }
 

@@ -49,6 +49,7 @@ struct ItemReport {
   int attempts = 1;                   // those that a worker's death cut short included
   Outcome where;                      // of the last attempt
   std::optional<WorkerDied> death{};  // of the worker that ran it, which ended it
+  bool unfinished = false;            // the run was stopped before it had all of its attempts
 };
 
 struct Totals {
@@ -64,7 +65,11 @@ class Observer {
   virtual void scheduled(const Item&, const ResultFuture&) {}
   virtual void began(const Item&, const ResultFuture&) {}  // in any thread
   virtual void completed(const Item&, const ResultFuture&) {}
+  /// An attempt failed and there will be another; `number` counts from 1.
+  virtual void failed(const Item&, int /*number*/, const v1::FetchResult&, const Outcome&) {}
   virtual void ended(const ItemReport&, const Totals&) {}
+  /// The same for who keeps the report; the others need not care.
+  virtual void take(ItemReport&& report, const Totals& totals) { ended(report, totals); }
   virtual void heard(const PlanNews&) {}
   /// There is nothing to do for a moment. When it wants to be asked again at the latest; nothing:
   /// any time.
@@ -109,6 +114,7 @@ class Run {
     int lost = 0;                          // attempts that a worker's death cut short, besides
     std::unique_ptr<Failure> last{};       // how the one before it ended
     std::optional<ResultFuture> future{};  // while it is handed out
+    bool left = false;                     // the run was stopped before its next one
   };
 
   std::optional<ResultFuture> wait();
@@ -125,7 +131,7 @@ class Run {
   void conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where,
                 std::optional<WorkerDied>&& death = {});
   void leave(Attempt&& attempt);
-  void emit(const ItemReport& report);
+  void emit(ItemReport&& report);
   void emit_in_turn();
   void heed_stop();
   void begin_ending();

@@ -87,6 +87,10 @@ void Observers::ended(const ItemReport& report, const Totals& totals) {
   for (Observer* one : all_) one->ended(report, totals);
 }
 
+void Observers::heard(const PlanNews& news) {
+  for (Observer* one : all_) one->heard(news);
+}
+
 std::optional<std::chrono::steady_clock::time_point> Observers::idle(const Totals& totals) {
   std::optional<std::chrono::steady_clock::time_point> earliest;
   for (Observer* one : all_)

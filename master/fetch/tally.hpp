@@ -92,6 +92,7 @@ class Observers final : public Observer {
   void began(const Item& item, const ResultFuture& future) override;
   void completed(const Item& item, const ResultFuture& future) override;
   void ended(const ItemReport& report, const Totals& totals) override;
+  void heard(const PlanNews& news) override;
   std::optional<std::chrono::steady_clock::time_point> idle(const Totals& totals) override;
 
  private:

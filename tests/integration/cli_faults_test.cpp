@@ -71,7 +71,7 @@ TEST_F(Faults, AServerThatIsNotThereIsConnect) {
     EXPECT_THAT(endings(ended), ElementsAre("connect 1"));
     EXPECT_THAT(ended.err, AllOf(HasSubstr("  0 flags downloaded.\n 20 errors.\n"),
                                  HasSubstr(nobody.url() + "/br/br.gif: connect: ")));
-    EXPECT_THAT(names_in(here()), IsEmpty());
+    EXPECT_THAT(left(), IsEmpty());
   }
 }
 
@@ -115,7 +115,7 @@ TEST_F(Faults, EachKindHasItsClassAndItsAttempts) {
       EXPECT_EQ(ended.exit_code, 1);
       EXPECT_THAT(by_key(ended.out), SizeIs(2));
       EXPECT_THAT(endings(ended), ElementsAre(row.ending));
-      EXPECT_THAT(names_in(here()), IsEmpty());
+      EXPECT_THAT(left(), IsEmpty());
     }
   }
 }

@@ -75,6 +75,20 @@ void CliTest::TearDown() {
   }
 }
 
+std::vector<std::string> CliTest::files(const std::string& folder) const {
+  auto names = names_in(here() / folder);
+  std::erase_if(names, [](const std::string& name) { return name.starts_with(".flagship.db"); });
+  return names;
+}
+
+std::vector<std::string> CliTest::left() const {
+  auto names = names_in(here());
+  std::erase_if(names, [this](const std::string& name) {
+    return std::filesystem::exists(here() / name / ".flagship.db") && files(name).empty();
+  });
+  return names;
+}
+
 Command CliTest::command(Words arguments) const {
   arguments.insert(arguments.begin(), FLAGSHIP_PROGRAM);
   return {.argv = std::move(arguments),

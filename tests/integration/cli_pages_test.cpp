@@ -33,7 +33,7 @@ class Pages : public CliTest {
         names.push_back(line.substr(2, line.find(' ', 2) - 2));
       listed = listed || line == "Commands:";
     }
-    EXPECT_THAT(names, IsSupersetOf({"fetch", "serve"}));
+    EXPECT_THAT(names, IsSupersetOf({"fetch", "serve", "status"}));
     return names;
   }
 

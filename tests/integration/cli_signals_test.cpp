@@ -91,7 +91,7 @@ TEST_F(Signals, ASecondInterruptEndsAtOnceAndLeavesNothing) {
         EXPECT_EQ(line["attempts"], 1);
       }
       expect_nothing_left(program);
-      EXPECT_THAT(names_in(here()), IsEmpty());
+      EXPECT_THAT(left(), IsEmpty());
     }
   }
 }

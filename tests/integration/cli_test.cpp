@@ -483,7 +483,7 @@ TEST_F(Remote, ABaseUrlOnThisMachineNeedsAllowPrivate) {
         flagship({"fetch", "BR", "--base-url", server.url(), "--json", "-x", executor});
     EXPECT_EQ(refused.exit_code, 1);
     EXPECT_EQ(by_key(refused.out).at("BR")["class"], "refused_address");
-    EXPECT_THAT(names_in(here()), IsEmpty());
+    EXPECT_THAT(left(), IsEmpty());
   }
   const Ended taken = flagship({"fetch", "BR", "--base-url", server.url(), "--allow-private"});
   EXPECT_EQ(taken.exit_code, 0);

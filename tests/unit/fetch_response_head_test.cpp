@@ -26,6 +26,25 @@ TEST(ResponseHead, ReadsWhatMattersOfAnAnswer) {
   EXPECT_EQ(head.fault(), "");
 }
 
+TEST(ResponseHead, KeepsWhatTellsOneStateOfAFileFromAnother) {
+  const auto head =
+      head_of({"HTTP/1.1 206 Partial Content\r\n", "ETAG: W/\"1\"\r\n", "Date: today\r\n",
+               "Last-Modified: yesterday\r\n", "Content-Range: bytes 5-9/10\r\n",
+               "Content-Encoding: GZIP\r\n", "Content-Encoding: br\r\n", "\r\n"});
+  EXPECT_EQ(head.etag(), "W/\"1\"");
+  EXPECT_EQ(head.date(), "today");
+  EXPECT_EQ(head.last_modified(), "yesterday");
+  EXPECT_EQ(head.content_range(), "bytes 5-9/10");
+  EXPECT_EQ(head.content_encoding(), "gzip,br");
+}
+
+TEST(ResponseHead, KeepsNoValidatorThatNoServerShouldSend) {
+  const auto head =
+      head_of({"HTTP/1.1 200 OK\r\n", "ETag: \"\xff\"\r\n", "Last-Modified: a\tb\r\n", "\r\n"});
+  EXPECT_EQ(head.etag(), "");
+  EXPECT_EQ(head.last_modified(), "");
+}
+
 TEST(ResponseHead, IsCompleteAtTheEmptyLineOnly) {
   EXPECT_FALSE(head_of({"HTTP/1.1 200 OK\r\n", "A: b\r\n"}).complete());
   EXPECT_TRUE(head_of({"HTTP/1.1 200 OK\n", "\n"}).complete());

@@ -88,5 +88,16 @@ TEST(FetchRedirect, NeverLeadsToAnotherScheme) {
   }
 }
 
+TEST(Url, TellsOneOriginFromAnother) {
+  for (const char* same :
+       {"http://host", "HTTP://HOST:80/x", "http://me:secret@host/", "http://host:/"})
+    EXPECT_TRUE(same_origin("http://host/y", same)) << same;
+  for (const char* other : {"https://host/", "http://host:81/", "http://host.example/",
+                            "http://hos/", "http://host@other/", ""})
+    EXPECT_FALSE(same_origin("http://host/y", other)) << other;
+  EXPECT_TRUE(same_origin("https://[::1]/", "https://[::1]:443/"));
+  EXPECT_FALSE(same_origin("https://[::1]/", "https://[::1]:1/"));
+}
+
 }  // namespace
 }  // namespace flagship::fetch

@@ -70,6 +70,12 @@ bool is_of_proxy(CURLcode code, std::string_view detail) {
   return code == CURLE_RECV_ERROR && detail.find("CONNECT") != std::string_view::npos;
 }
 
+// A handshake that the server ended without a word.
+bool ends_early(std::string_view detail) {
+  return detail.find("unexpected eof") != std::string_view::npos ||
+         detail.find("SSL_ERROR_SYSCALL") != std::string_view::npos;
+}
+
 bool cut_off(long system_error) { return system_error == ECONNRESET || system_error == EPIPE; }
 
 std::string addition(const Meaning& meaning, long system_error, std::string_view detail) {
@@ -85,7 +91,8 @@ std::string addition(const Meaning& meaning, long system_error, std::string_view
 Ending ending_of(CURLcode code, long system_error, const char* detail) {
   if (breaks_chunks(code, detail)) return {v1::PROTOCOL, "a malformed chunk in the body"};
   if (is_of_proxy(code, detail)) code = CURLE_PROXY;
-  if (code == CURLE_SSL_CONNECT_ERROR && cut_off(system_error)) code = CURLE_RECV_ERROR;
+  if (code == CURLE_SSL_CONNECT_ERROR && (cut_off(system_error) || ends_early(detail)))
+    code = CURLE_RECV_ERROR;
   const Meaning& meaning = meaning_of(code);
   return {meaning.error_class,
           std::string(meaning.words) + addition(meaning, system_error, detail)};

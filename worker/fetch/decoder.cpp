@@ -6,6 +6,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kPiece = 16 * 1024;
 // What RFC 9659 lets a server use: 8 MiB.
 constexpr int kZstdWindowLog = 23;
+constexpr std::size_t kMagicBytes = 4;
 
 class Gzip : public Decoder {
  public:
@@ -102,16 +104,21 @@ class Zstd : public Decoder {
     ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, kZstdWindowLog);
   }
 
+  // A frame's first bytes one by one: libzstd would take formats from before 1.0, which it reads
+  // with code that is as old, if it saw their four bytes at once.
   State add(std::string_view bytes, const Out& out) override {
-    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+    ZSTD_inBuffer in{bytes.data(), 0, 0};
     ZSTD_outBuffer made{piece_.data(), piece_.size(), 0};
     do {
       made.pos = 0;
+      const std::size_t before = in.pos;
+      in.size = seen_ < kMagicBytes ? std::min(before + 1, bytes.size()) : bytes.size();
       const std::size_t wanted = ZSTD_decompressStream(stream_.get(), &made, &in);
       if (ZSTD_isError(wanted)) return State::malformed;
       complete_ = wanted == 0;
+      seen_ = complete_ ? 0 : seen_ + in.pos - before;
       if (made.pos > 0 && !out({piece_.data(), made.pos})) return State::unwanted;
-    } while (in.pos < in.size || (made.pos == made.size && !complete_));
+    } while (in.pos < bytes.size() || (made.pos == made.size && !complete_));
     return State::good;
   }
 
@@ -123,6 +130,7 @@ class Zstd : public Decoder {
   };
   std::unique_ptr<ZSTD_DStream, Free> stream_;
   bool complete_ = false;
+  std::size_t seen_ = 0;  // of this frame
   std::array<char, kPiece> piece_;
 };
 

@@ -90,13 +90,23 @@ void ResponseHead::field(std::string_view line) {
   }
 }
 
+std::string* ResponseHead::place_of(std::string_view name) {
+  switch (name.size()) {
+    case 4:
+      return same_word(name, "etag") ? &etag_ : same_word(name, "date") ? &date_ : nullptr;
+    case 13:
+      return same_word(name, "last-modified")   ? &last_modified_
+             : same_word(name, "content-range") ? &content_range_
+                                                : nullptr;
+    case 16:
+      return same_word(name, "content-encoding") ? &content_encoding_ : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
 void ResponseHead::other_field(std::string_view name, std::string_view value) {
-  std::string* const kept = same_word(name, "etag")               ? &etag_
-                            : same_word(name, "last-modified")    ? &last_modified_
-                            : same_word(name, "date")             ? &date_
-                            : same_word(name, "content-range")    ? &content_range_
-                            : same_word(name, "content-encoding") ? &content_encoding_
-                                                                  : nullptr;
+  std::string* const kept = place_of(name);
   if (kept == nullptr || value.size() > kMaxValue || !is_plain(value)) return;
   if (kept != &content_encoding_) {
     *kept = value;

@@ -49,6 +49,7 @@ class ResponseHead {
 
   void status_line(std::string_view line);
   void field(std::string_view line);
+  std::string* place_of(std::string_view name);
   void other_field(std::string_view name, std::string_view value);
   void length(std::string_view value);
   void end_of_fields();

@@ -323,7 +323,8 @@ class FetchCommand {
                    : std::string(", run the same command again: it begins anew.")));
     if (run.had_enough())
       say("Stopped early: " + std::to_string(totals.errors) +
-          " errors are more than --max-errors allows. What was downloaded is complete.");
+          " errors are more than --max-errors allows. What was downloaded is complete." +
+          (record_ ? " To go on: " + resume_command(options_.output, options_.from == "-") : ""));
     if (stopped_at_trouble_) say("Stopped at the first line that is no item (--strict).");
     if (totals.ended() == 0 && run.complete())
       say(before().ended() == 0 ? "The list is empty." : "Nothing was left to do.");

@@ -55,10 +55,10 @@ class Pacing : public CliTest {
 
 TEST_F(Pacing, TwoThousandOriginsNeverSeeThreeAtOnce) {
   constexpr std::size_t kOrigins = 2000;
-  ManyOrigins servers([](const Visit& visit) { return Reply{.after = visit.number % 4 * 1ms}; }, 4);
+  ManyOrigins servers(after(20ms), 4);
   std::vector<std::string> urls;
   for (std::size_t i = 0; i < kOrigins; ++i) urls.push_back(servers.url(i));
-  const Ended ended = flagship(fetch(list_of(urls, 4), {"--per-origin", "2", "-m", "1000"}));
+  const Ended ended = flagship(fetch(list_of(urls, 4), {"--per-origin", "2", "-m", "4000"}));
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_EQ(ok_lines(ended), 4 * kOrigins);
   std::map<std::string, std::size_t> visits;

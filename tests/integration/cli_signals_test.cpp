@@ -297,7 +297,10 @@ TEST_F(Signals, RunsThatGoOnAreNotSweptByOthers) {
   Program program(hanging());
   ASSERT_TRUE(under_way());
   const auto before = files();
-  EXPECT_EQ(flagship({"fetch", "BR", "--name", "other"}).exit_code, 0);
+  const Ended same_folder = flagship({"fetch", "BR", "--name", "other"});
+  EXPECT_EQ(same_folder.exit_code, 3);
+  EXPECT_THAT(same_folder.err, HasSubstr("another run is at work in 'downloads'"));
+  EXPECT_EQ(flagship({"fetch", "BR", "-o", "elsewhere"}).exit_code, 0);
   for (const std::string& name : before) EXPECT_THAT(files(), Contains(name));
   EXPECT_THAT(runtime_folders(), SizeIs(1));
   interrupt_until_gone(program, SIGINT);

@@ -121,10 +121,11 @@ class KilledFetches : public KilledMasters {
     fetching.env["FLAGSHIP_WORKER"] = FLAGSHIP_WORKER_PROGRAM;
     return fetching;
   }
+  /// All that is there but the run's record.
   std::map<std::string, std::string> files_in(const std::string& name) const {
     std::map<std::string, std::string> files;
     for (const std::string& file : names_in(folder_ / name))
-      files[file] = read_file(folder_ / name / file);
+      if (!file.starts_with(".flagship.db")) files[file] = read_file(folder_ / name / file);
     return files;
   }
 };
@@ -142,7 +143,7 @@ TEST_F(KilledFetches, leave_no_process_no_part_of_a_file_after_the_next_run_and_
     ASSERT_EQ(testing::run(fetch({"BR", "-o", "out"})).exit_code, 0);
     for (const auto& [name, bytes] : files_in("out")) {
       ASSERT_TRUE(whole.contains(name)) << name;
-      ASSERT_EQ(bytes, whole[name]) << name;
+      ASSERT_TRUE(bytes == whole[name]) << name << " is not whole";
     }
     ASSERT_THAT(private_folders(), IsEmpty());
     fs::remove_all(folder_ / "out");

@@ -173,7 +173,7 @@ TEST_F(Pacing, ARateIsHeldForEachOriginOverAllWorkers) {
   const Ended ended =
       flagship(fetch(list_of({servers.url(0), servers.url(1)}, 40), {"--rate", "20"}));
   EXPECT_EQ(ok_lines(ended), 80u);
-  for (std::size_t number : {0, 1}) {
+  for (const std::size_t number : {0u, 1u}) {
     const auto visits = servers.log_of(servers.origin(number));
     ASSERT_THAT(visits, SizeIs(40));
     EXPECT_GE(visits.back().came - visits.front().came, 1700ms);
@@ -204,7 +204,7 @@ TEST_F(Pacing, AWorkersDeathLeavesTheLimitsAsTheyAre) {
   std::vector<std::string> urls;
   for (std::size_t i = 0; i < 20; ++i) urls.push_back(servers.url(i));
   Program program(command(fetch(list_of(urls, 100), {"--per-origin", "2", "-m", "24"})));
-  for (const std::size_t visits : {200, 500, 800}) {
+  for (const std::size_t visits : {200u, 500u, 800u}) {
     ASSERT_TRUE(wait_until([&] { return servers.log().size() >= visits; })) << program.err();
     const auto workers = program.workers();
     ASSERT_FALSE(workers.empty());

@@ -76,7 +76,7 @@ TEST_F(Pacing, TwoThousandOriginsNeverSeeThreeAtOnce) {
 
 TEST_F(Pacing, TheLimitOfTheWholeRunHoldsOverAllOrigins) {
   std::size_t here = 0, most = 0;
-  ManyOrigins servers(after(2ms));
+  ManyOrigins servers(after(20ms));
   std::vector<std::string> urls;
   for (std::size_t i = 0; i < 50; ++i) urls.push_back(servers.url(i));
   EXPECT_EQ(flagship(fetch(list_of(urls, 4), {"-m", "7"})).exit_code, 0);

@@ -6,6 +6,7 @@
 
 #include <mutex>
 
+#include "common/os/sanitizers.hpp"
 #include "tests/integration/cli_fixture.hpp"
 #include "tests/support/scripted_server.hpp"
 #include "tests/support/tls_server.hpp"
@@ -283,6 +284,7 @@ TEST_F(Transfers, FilesThatMayNotGrowAreDiskErrorsAndLeaveNothing) {
 }
 
 TEST_F(Transfers, TooFewDescriptorsAreAClearErrorOfTheItemOrTheRun) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizers want descriptors of their own";
   ScriptedServer server(good());
   list(server.url(""), 200);
   Command limited = command(fetching({"--json", "--retries", "0", "-m", "150", "-w", "1"}));

@@ -149,7 +149,8 @@ class HostileWays : public testing::Test {
   void SetUp() override {
     ASSERT_EQ(victims_.submit<square>(2).result(kPatience), 4);
     ASSERT_EQ(pool_.submit<square>(2).result(kPatience), 4);
-    for (const IsolationLayer& layer : pool_.status().workers.at(0).isolation)
+    const PoolStatus status = pool_.status();
+    for (const IsolationLayer& layer : status.workers.at(0).isolation)
       if (layer.state == LayerState::unavailable)
         GTEST_SKIP() << layer.name << " is unavailable: " << layer.detail;
   }

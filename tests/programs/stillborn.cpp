@@ -11,7 +11,7 @@ int main() {
   const char* const named = std::getenv("STILLBORN");
   const std::string how = named != nullptr ? named : "";
   if (how == "words") return std::fprintf(stderr, "cannot find stillborn.conf\n"), 3;
-  if (how == "crash") raise(SIGSEGV);
+  if (how == "crash") raise(SIGUSR1);
   if (how == "mute")
     for (;;) pause();
 }

@@ -501,6 +501,7 @@ std::string Loop::cause_of(const Life& life, const Death& death) const {
       "; does the main of " + settings_.worker_program + " call flagship::init?";
   std::string text = "worker process " + std::to_string(death.pid);
   if (life.late) return text + " did not say Hello in time" + hint;
+  if (life.place == nullptr) text += " of " + settings_.worker_program;
   text += " " + describe(death);
   if (life.place == nullptr)
     text += " before it said Hello";

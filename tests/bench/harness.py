@@ -222,6 +222,8 @@ class Bench:
             if os.getppid() != parent:
                 os._exit(1)
 
+        # What a program leaves in its temporary folder, as wget2 does with its locks, goes with ours.
+        options.setdefault("env", {**os.environ, "TMPDIR": str(self.folder)})
         process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                    start_new_session=True, preexec_fn=die_with_parent, **options)
         try:

@@ -115,8 +115,8 @@ def small_files(bench, result):
         return [bench.peer("curl"), "-q", "-sfZ", "--parallel-immediate", "--parallel-max", 64, "-K", config]
 
     def wget2(folder):
-        return [bench.peer("wget2"), "--no-config", "-q", "--max-threads=64", "--no-robots", "--no-hsts", "-nd",
-                "-P", folder, "-i", listed]
+        return [bench.peer("wget2"), "--no-config", "-q", "--max-threads=64", "--no-robots", "-nd", "-P", folder,
+                "-i", listed]
 
     def aria2(folder):
         return [bench.peer("aria2c"), "--no-conf", "-q", "-j", 64, "--file-allocation=none",

@@ -101,6 +101,7 @@ class KilledMasters : public ::testing::Test {
 constexpr auto kLife = kSanitized ? 2000ms : 250ms;
 
 TEST_F(KilledMasters, leave_no_process_and_their_folders_go_with_the_next_start) {
+  if (kSanitized) GTEST_SKIP() << "such workers have no zygote that ends what tasks started";
   for (int i = 0; i < kills(); ++i) {
     ASSERT_NO_FATAL_FAILURE(
         kill_in(command({TEST_DOOMED, std::to_string(dice_.roll(1'000'000))}), kLife));

@@ -108,8 +108,9 @@ AgentFleet::AgentFleet(AgentFleetSettings settings)
   context_.set(zmq::ctxopt::max_sockets,
                std::max(1023, static_cast<int>(count(settings_.hosts)) * 6 + 64));
   make_doors();
+  const Launchers launchers(settings_.program, settings_.build_id);
   for (std::size_t i = 0; i < settings_.hosts.hosts.size(); ++i)
-    add_agents(settings_.hosts.hosts[i], i);
+    add_agents(launchers, settings_.hosts.hosts[i], i);
 }
 
 AgentFleet::~AgentFleet() = default;
@@ -154,10 +155,9 @@ void AgentFleet::make_doors() {
   }
 }
 
-void AgentFleet::add_agents(const Host& host, std::size_t index) {
+void AgentFleet::add_agents(const Launchers& launchers, const Host& host, std::size_t index) {
   if (host.launcher == HostLauncher::local) return;
-  std::unique_ptr<Launcher> launcher =
-      make_launcher(host, settings_.program, settings_.build_id);
+  std::unique_ptr<Launcher> launcher = launchers.make(host);
   if (launcher) watch(launcher->fd());
   for (int i = 0; i < host.agents; ++i) {
     Agent agent;

@@ -23,6 +23,8 @@
 
 namespace flagship::hosts {
 
+class Launchers;
+
 struct AgentFleetSettings {
   Hosts hosts;
   PoolTerms terms;                    // but for what differs from agent to agent
@@ -111,7 +113,7 @@ class AgentFleet {
   }
 
   void make_doors();
-  void add_agents(const Host& host, std::size_t index);
+  void add_agents(const Launchers& launchers, const Host& host, std::size_t index);
   void watch(int fd);
   std::string name_of(const Agent& agent) const;
   void open(Agent& agent);

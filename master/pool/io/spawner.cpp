@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "common/os/sanitizers.hpp"
+#include "common/os/spawn_settings.hpp"
 #include "flagship/error.hpp"
 
 extern char** environ;
@@ -27,30 +28,6 @@ namespace {
 constexpr bool kCloneable = !kSanitized;
 // argv[0]: room for the title that a worker shows in ps.
 const std::string kTitle = "flagship-worker" + std::string(48, ' ');
-
-class FileActions {
- public:
-  FileActions() { posix_spawn_file_actions_init(&actions_); }
-  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
-  FileActions(const FileActions&) = delete;
-  FileActions& operator=(const FileActions&) = delete;
-  posix_spawn_file_actions_t* get() { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-};
-
-class Attributes {
- public:
-  Attributes() { posix_spawnattr_init(&attributes_); }
-  ~Attributes() { posix_spawnattr_destroy(&attributes_); }
-  Attributes(const Attributes&) = delete;
-  Attributes& operator=(const Attributes&) = delete;
-  posix_spawnattr_t* get() { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_;
-};
 
 std::pair<UniqueFd, UniqueFd> packet_sockets() {
   std::array<int, 2> fds{};
@@ -95,21 +72,13 @@ std::optional<std::chrono::steady_clock::time_point> Spawner::unanswered_since()
 
 // Nothing is inherited but the socket and the pipe that it prints to.
 pid_t Spawner::spawn(const char* flag, int socket, int output) {
-  FileActions files;
+  SpawnFiles files;
   posix_spawn_file_actions_addopen(files.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(files.get(), output, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(files.get(), output, STDERR_FILENO);
   posix_spawn_file_actions_adddup2(files.get(), socket, kSpawnSocket);
   posix_spawn_file_actions_addclosefrom_np(files.get(), kSpawnSocket + 1);
-  Attributes attributes;
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(attributes.get(), &none);
-  posix_spawnattr_setsigdefault(attributes.get(), &all);
-  posix_spawnattr_setpgroup(attributes.get(), 0);
-  posix_spawnattr_setflags(attributes.get(),
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  const SpawnAttributes attributes;
   std::string title = kTitle;
   std::string flag_text = flag;
   std::string supervisor = std::to_string(getpid());

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include "master/hosts/remote_script.hpp"
+
+#include <stdexcept>
+#include <string_view>
+
+namespace flagship::hosts {
+namespace {
+
+// One line each, and none of ' \ !, which shells read differently within '...'.
+
+constexpr std::string_view kRun =
+    "case $1 in \"~/\"*) p=$HOME/${1#??};; *) p=$1;; esac; "
+    "test -f \"$p\" || { echo \"flagship: no program $p on $(uname -n)\" >&2; exit 1; }; "
+    "echo \"flagship: begins $(uname -m)\"; exec \"$p\" --flagship-agent";
+
+// What is renamed is whole, so a copy under its final name is; its size is looked at all the same,
+// for what a crash of that machine may leave. Whoever reads the bytes may read ahead: nothing
+// follows them before the script has said that it has them.
+constexpr std::string_view kRunKept =
+    "d=$HOME/.cache/flagship/$1; p=$d/$2; m=$(uname -m); "
+    "whole() { test -f \"$1\" && test $(wc -c < \"$1\") -eq \"$2\"; }; "
+    "keep() { t=$p.$(uname -n).$$; umask 077; LC_ALL=C; export LC_ALL; "
+    "mkdir -p \"$d\" && chmod 700 \"$d\" && echo \"flagship: lacks $m\" && "
+    "head -c \"$1\" > \"$t\" && whole \"$t\" \"$1\" && chmod 700 \"$t\" && mv -f \"$t\" \"$p\" && "
+    "return; "
+    "rm -f \"$t\"; echo \"flagship: no copy kept in $d\" >&2; return 1; }; "
+    "whole \"$p\" \"$3\" || (keep \"$3\") || exit 1; "
+    "test -x \"$p\" || { echo \"flagship: not to be run: $p\" >&2; exit 1; }; "
+    "echo \"flagship: begins $m\"; exec \"$p\" --flagship-agent";
+
+std::vector<std::string> script(std::string_view text, std::vector<std::string> arguments) {
+  std::vector<std::string> words{"/bin/sh", "-c", std::string(text), "sh"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
+}  // namespace
+
+std::vector<std::string> run_script(const std::string& path) { return script(kRun, {path}); }
+
+std::vector<std::string> run_kept_script(const KeptProgram& program) {
+  return script(kRunKept, {program.build, program.name, std::to_string(program.size)});
+}
+
+std::string for_login_shell(const std::vector<std::string>& words) {
+  std::string command = "exec";
+  for (const std::string& word : words) {
+    if (word.find_first_of("'\\!\n") != std::string::npos)
+      throw std::invalid_argument("no login shell can be told the path \"" + word +
+                                  "\": it must not have quotes, backslashes, '!' or ends of line");
+    command += " '" + word + "'";
+  }
+  return command;
+}
+
+}  // namespace flagship::hosts

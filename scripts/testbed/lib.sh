@@ -43,8 +43,9 @@ make_bed() {
   BED=${1:-$(mktemp -d "${TMPDIR:-/tmp}/bed-XXXXXX")}
   mkdir -p "$BED"
   BED=$(cd "$BED" && pwd)
-  [[ -z $(ls -A "$BED") ]] || die 2 "$BED is not empty; a bed that is up there is taken down by: down"
+  [[ -z $(ls -A "$BED") ]] || die 2 "$BED is not empty; if a bed is up there, down removes it"
   chmod 0711 "$BED"
+  : >"$BED/is-a-bed"
   export FLAGSHIP_BED=$BED
 }
 
@@ -66,7 +67,7 @@ kill_ours() {
   local pid
   pid=$(cat "$1" 2>/dev/null) || return 0
   rm -f "$1"
-  if [[ $pid == "$$" ]] || ! is_ours "$pid"; then return; fi
+  if [[ $pid == "$$" ]] || ! is_ours "$pid"; then return 0; fi
   kill -KILL "$pid" 2>/dev/null || return 0
   within 30 gone "$pid" || die 1 "process $pid of the bed does not end; see ps -p $pid"
 }
@@ -77,7 +78,8 @@ gone() { ! is_ours "$1"; }
 take_down() {
   local file
   [[ -d $BED ]] || return 0
-  for file in "$BED"/watcher.pid "$BED"/*/cable.pid "$BED"/*/pid; do kill_ours "$file"; done
+  [[ -e $BED/is-a-bed ]] || die 1 "$BED is no bed; nothing is removed"
+  for file in "$BED"/watcher.pid "$BED"/*/{cable.pid,holder.pid,pid}; do kill_ours "$file"; done
   rm -rf --one-file-system "$BED"
 }
 
@@ -114,12 +116,9 @@ start_host() {
   mkdir -p "$folder"/{etc,home,run,tmp}
   chmod 0700 "$folder"/{home,run}
   write_etc "$folder"
-  exec {ready}< <(exec setsid unshare "${NAMESPACES[@]}" --fork --kill-child bash "$TESTBED/init" "$name" "$folder" \
-    2>"$folder/log" </dev/null)
-  if ! read -r -t 30 -u "$ready" pid; then
-    kill -KILL $! 2>/dev/null || true
-    die 1 "host $name does not come up: $(tail -n 3 "$folder/log")"
-  fi
+  exec {ready}< <(echo "$BASHPID" >"$folder/holder.pid" && exec setsid unshare "${NAMESPACES[@]}" --fork --kill-child \
+    bash "$TESTBED/init" "$name" "$folder" 2>"$folder/log" </dev/null)
+  read -r -t 30 -u "$ready" pid || die 1 "host $name does not come up: $(tail -n 3 "$folder/log")"
   exec {ready}<&-
   echo "$pid" >"$folder/pid"
 }
@@ -260,7 +259,7 @@ lay_cable() {
 
 print_status() {
   local name state
-  [[ -d $BED && -n $(hosts) ]] || die 1 "no bed is up in ${BED:-any folder}"
+  [[ -n $(hosts) ]] || die 1 "no bed is up in $BED"
   printf '%s\n%-8s %-12s %-8s %-10s %s\n' "$BED" host address cable processes netem
   for name in $(hosts); do
     if ! is_ours "$(pid_of "$name")"; then
@@ -292,7 +291,7 @@ parse_bed() {
         verb=$1
         shift
         rest=("$@")
-        return
+        return 0
         ;;
     esac
   done
@@ -302,7 +301,7 @@ parse_bed() {
 need_bed() {
   need_root
   [[ -n $BED ]] || usage_error "which bed? --dir DIR, or FLAGSHIP_BED in the environment"
-  [[ -d $BED ]] || die 1 "there is no bed in $BED"
+  [[ -e $BED/is-a-bed ]] || die 1 "there is no bed in $BED"
   export FLAGSHIP_BED=$BED
 }
 
@@ -310,9 +309,9 @@ need_word() { ((${#rest[@]})) || usage_error "$verb: which host?"; }
 
 # bring_up COMMAND: runs it with a new bed, which goes again when it fails or is interrupted; prints the folder.
 bring_up() {
-  trap 'exit 130' INT TERM HUP
-  trap take_down EXIT
   make_bed "$BED"
+  trap 'trap "" INT TERM HUP && exit 130' INT TERM HUP
+  trap 'trap "" INT TERM HUP && take_down' EXIT
   if [[ -n $owner ]]; then with_owner "$owner"; fi
   "$1"
   trap - EXIT
@@ -324,7 +323,7 @@ common_verb() {
   local name
   if [[ $verb == down ]]; then
     [[ -z $BED || ! -d $BED ]] || take_down
-    return
+    return 0
   fi
   need_bed
   case $verb in

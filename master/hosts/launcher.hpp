@@ -35,7 +35,8 @@ class Launcher {
  public:
   struct Ended {
     AgentRef agent;
-    std::string cause;  // a sentence: what ended, how, and what it said; with what to do where known
+    std::string
+        cause;  // a sentence: what ended, how, and what it said; with what to do where known
     bool hopeless = false;  // another start would end the same way
   };
 

@@ -18,7 +18,16 @@
 #include "common/units.hpp"
 #include "flagship/hosts.hpp"
 #include "master/hosts/nearest_word.hpp"
+#include "master/hosts/toml_letters.hpp"
 
+namespace flagship {
+struct NotToml {};  // of which toml++ itself cannot say why
+}  // namespace flagship
+
+// toml++ 3.3 takes it for impossible that [[[ begins a line, and asserts it: that must neither end
+// the program nor be left to chance.
+#undef NDEBUG
+#define TOML_ASSERT(holds) ((holds) ? void() : throw ::flagship::NotToml())
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
@@ -327,6 +336,27 @@ std::string default_name(const Host& host) {
   return name.empty() ? name_of(host.launcher) : name;
 }
 
+bool is_beyond_toml(std::string_view text) {
+  try {
+    const toml::table ignored = toml::parse(text);
+  } catch (const NotToml&) {
+    return true;
+  } catch (const toml::parse_error&) {
+  }
+  return false;
+}
+
+/// The line that makes it so. The parser never looks back, so all that is longer is so too.
+std::size_t line_beyond_toml(std::string_view text) {
+  std::vector<std::size_t> ends;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (text[i] == '\n') ends.push_back(i);
+  const auto line = std::partition_point(ends.begin(), ends.end(), [text](std::size_t end) {
+    return !is_beyond_toml(text.substr(0, end));
+  });
+  return static_cast<std::size_t>(line - ends.begin()) + 1;
+}
+
 class Reader {
  public:
   explicit Reader(const std::string& name) : file_(name) {}
@@ -343,11 +373,21 @@ class Reader {
 
  private:
   toml::table parsed(std::string_view text) const {
+    // What toml++ 3.3 does with them is undefined.
+    if (const std::size_t line = hosts::line_of_stray_letter(text))
+      refuse_text(line, "letters beyond ASCII have to be in quotes, with a blank before them");
     try {
       return toml::parse(text);
     } catch (const toml::parse_error& error) {
-      file_.refuse(error.source(), "this is no TOML: " + std::string(error.description()));
+      refuse_text(error.source().begin.line, std::string(error.description()));
+    } catch (const NotToml&) {
+      refuse_text(line_beyond_toml(text), "a host begins with [[host]]");
     }
+  }
+
+  [[noreturn]] void refuse_text(std::size_t line, const std::string& why) const {
+    const toml::source_position place{static_cast<toml::source_index>(line), 1};
+    file_.refuse({place, place, {}}, "this is no TOML: " + why);
   }
 
   void read_top(const toml::key& key, const toml::node& node) {

@@ -157,6 +157,13 @@ TEST(HostsFile, WhatIsWrongIsSaidWithItsLineAndWhatToDo) {
       {"", "1: there is no host in it; begin with [[host]]"},
       {"host = []", "1: there is no host in it"},
       {"[[host]", "1: this is no TOML: "},
+      {"[[[host]]]", "1: this is no TOML: a host begins with [[host]]"},
+      {"[[host]]\nworkers = 1\n\n[[[host]]]\n[[[[\n", "4: this is no TOML: "},
+      {"[[host]]\nname = \xc3\xa9",
+       "2: this is no TOML: letters beyond ASCII have to be in quotes, with a blank before them"},
+      {"[[host]]\nname = '''a\n \xc3\xa9", "3: this is no TOML: letters beyond ASCII"},
+      {"[[host]]\nname = 'a\n\xc3\xa9", "3: this is no TOML: letters beyond ASCII"},
+      {"[[host]]\nname = '\xff'", "2: this is no TOML: "},
       {"[[host]]\nname = \"a\"\nname = \"b\"", "3: this is no TOML: "},
       {"[host]", "1: write each host as a table of its own: [[host]]"},
       {"host = [1]", "1: write each host as a table of its own: [[host]]"},
@@ -226,6 +233,12 @@ TEST(HostsFile, WhatIsWrongIsSaidWithItsLineAndWhatToDo) {
   };
   for (const auto& [toml, sentence] : table)
     EXPECT_THAT(refusal(toml), StartsWith("my.toml:" + sentence)) << toml;
+}
+
+TEST(HostsFile, LettersOfAnyLanguageAreInCommentsAndPaths) {
+  const std::string none = "[[host]] # \"\xc3\xa9\nlauncher = 'none'\n";
+  EXPECT_EQ(only("\xEF\xBB\xBF# \xc3\xa9\n" + none + "keys = \"\\\"\xc3\xa9\" # '\xc3\xa9").keys,
+            "\"\xc3\xa9");
 }
 
 TEST(HostsFile, TheFirstOfTwoMistakesIsTheOneThatIsTold) {

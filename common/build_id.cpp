@@ -113,12 +113,12 @@ std::string build_id_of(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   ElfW(Ehdr) header{};
   if (!in.read(reinterpret_cast<char*>(&header), sizeof header)) return {};
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-      header.e_phentsize != sizeof(ElfW(Phdr)))
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)))
     return {};
   for (int i = 0; i < header.e_phnum; ++i) {
     ElfW(Phdr) part{};
-    in.seekg(static_cast<std::streamoff>(header.e_phoff + static_cast<std::size_t>(i) * sizeof part));
+    in.seekg(
+        static_cast<std::streamoff>(header.e_phoff + static_cast<std::size_t>(i) * sizeof part));
     if (!in.read(reinterpret_cast<char*>(&part), sizeof part)) return {};
     if (part.p_type != PT_NOTE || part.p_filesz > kMostNotes) continue;
     std::string notes(part.p_filesz, '\0');

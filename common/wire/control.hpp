@@ -55,7 +55,7 @@ struct Beat {
     std::uint32_t state = 0;  // a WorkerState
     std::uint32_t held = 0;
   };
-  std::uint64_t sent_ns = 0;             // comes back in the Echo
+  std::uint64_t sent_ns = 0;              // comes back in the Echo
   std::chrono::nanoseconds round_trip{};  // the shortest so far; zero: none yet
   std::chrono::nanoseconds clock_skew{};  // its time of day is ahead by this
   std::vector<Worker> workers;
@@ -83,7 +83,7 @@ struct AgentWelcome {
   std::vector<std::string> tasks;  // endpoints
   std::vector<std::string> results;
   std::chrono::nanoseconds lease{};
-  std::string pool;  // a written PoolTerms
+  std::string pool;                    // a written PoolTerms
   std::string public_key, secret_key;  // for tasks and results; empty: as the ticket has it
 };
 

@@ -29,8 +29,8 @@ struct Hello {
   std::string version;
   pid_t pid = 0;
   std::vector<IsolationLayer> isolation{};
-  std::uint32_t concurrency = 0;      // agents: calls that it runs at once
-  std::chrono::nanoseconds lag{};     // agents: to it and back
+  std::uint32_t concurrency = 0;   // agents: calls that it runs at once
+  std::chrono::nanoseconds lag{};  // agents: to it and back
 };
 
 enum class CallEnding : std::uint8_t {
@@ -40,7 +40,7 @@ enum class CallEnding : std::uint8_t {
   unknown_function,
   bad_arguments,
   bad_result,
-  timed_out,    // agents only, as the next
+  timed_out,  // agents only, as the next
   worker_died
 };
 

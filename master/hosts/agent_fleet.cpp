@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "common/units.hpp"
+#include "common/wire/down.hpp"
 #include "flagship/serializer.hpp"
 #include "master/hosts/keys.hpp"
 #include "master/hosts/launchers.hpp"
@@ -84,10 +85,9 @@ std::string name_in(zmq::message_t& message) {
 }
 
 std::uint64_t time_of_day() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(
-          std::chrono::system_clock::now().time_since_epoch())
-          .count());
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
 }
 
 }  // namespace
@@ -310,8 +310,12 @@ void AgentFleet::describe(PoolStatus& status) const {
       const wire::Beat::Worker& worker = agent.workers[i];
       if (worker.pid == 0 || worker.state > static_cast<std::uint32_t>(WorkerState::stopping))
         continue;
-      status.workers.push_back({static_cast<int>(i), worker.pid, agent.status.host,
-                                static_cast<WorkerState>(worker.state), worker.held, {}});
+      status.workers.push_back({static_cast<int>(i),
+                                worker.pid,
+                                agent.status.host,
+                                static_cast<WorkerState>(worker.state),
+                                worker.held,
+                                {}});
     }
   }
   status.refused += refused_ + (gatekeeper_ ? gatekeeper_->refused() : 0);
@@ -379,9 +383,10 @@ AgentFleet::Agent* AgentFleet::speaker(Door& door, zmq::message_t& first) {
   const pid_t pid = door.is_private() ? pid_of(first) : 0;
   for (Agent& agent : agents_) {
     if (agent.door != &door || agent.phase == Phase::none) continue;
-    const bool its = door.is_private()
-                         ? pid != 0 && agent.launcher->carrier({agent.ref.id, agent.ref.incarnation}) == pid
-                         : name == name_of(agent);
+    const bool its =
+        door.is_private()
+            ? pid != 0 && agent.launcher->carrier({agent.ref.id, agent.ref.incarnation}) == pid
+            : name == name_of(agent);
     if (its) return &agent;
   }
   return nullptr;
@@ -470,6 +475,7 @@ void AgentFleet::on_greeting(Door& door, const std::string& route, zmq::message_
   std::string why_not;
   Agent* const agent = greeted_by(door, first, greeting, why_not);
   if (agent == nullptr) return refuse(door, route, why_not);
+  why_not.clear();
   if (greeting.protocol != wire::kProtocol)
     why_not = "it speaks version " + std::to_string(greeting.protocol) +
               " of the protocol (Flagship " + greeting.version + "), its master version " +
@@ -529,9 +535,8 @@ void AgentFleet::welcome(Agent& agent) {
   terms.max_running = static_cast<std::int32_t>(
       settings_.shares.empty() ? 0 : settings_.shares[agent.ref.id - settings_.first_id]);
   if (agent.host->time)
-    terms.leaves_after_ns = std::max<duration>(*agent.host->time - kWalltimeMargin,
-                                               *agent.host->time / 2)
-                                .count();
+    terms.leaves_after_ns =
+        std::max<duration>(*agent.host->time - kWalltimeMargin, *agent.host->time / 2).count();
   wire::AgentWelcome welcome;
   welcome.agent = {agent.ref.id, agent.ref.incarnation};
   welcome.lease = settings_.hosts.lease;
@@ -600,8 +605,7 @@ void AgentFleet::end(Agent& agent, std::string cause, bool in_order, bool hopele
   agent.end = End{Clock::now() + kLastResults, std::move(cause), in_order, hopeless};
   if (!agent.route.empty())
     tell(*agent.door, agent.route, wire::Refusal{"this agent was given up: " + agent.end->cause});
-  if (agent.launcher != nullptr)
-    agent.launcher->stop({agent.ref.id, agent.ref.incarnation}, true);
+  if (agent.launcher != nullptr) agent.launcher->stop({agent.ref.id, agent.ref.incarnation}, true);
 }
 
 void AgentFleet::finish(Agent& agent, pool::Happenings& out) {

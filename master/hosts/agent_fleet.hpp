@@ -27,13 +27,13 @@ class Launchers;
 
 struct AgentFleetSettings {
   Hosts hosts;
-  PoolTerms terms;                    // but for what differs from agent to agent
-  std::vector<std::uint32_t> shares;  // of max_running, by agent; 0: no such limit
-  std::uint32_t first_id = 0;         // of the agents, as the loop counts workers
-  std::uint32_t window = 0;           // tasks that an agent may hold
-  std::string program;                // a path of this machine
-  std::string build_id;               // of it
-  std::string folder;                 // private, for sockets
+  PoolTerms terms;                                  // but for what differs from agent to agent
+  std::vector<std::uint32_t> shares;                // of max_running, by agent; 0: no such limit
+  std::uint32_t first_id = 0;                       // of the agents, as the loop counts workers
+  std::uint32_t window = 0;                         // tasks that an agent may hold
+  std::string program;                              // a path of this machine
+  std::string build_id;                             // of it
+  std::string folder;                               // private, for sockets
   std::function<void(const WorkerOutput&)> output;  // what workers elsewhere print
   std::function<void(std::string)> say;             // a line for people
 };

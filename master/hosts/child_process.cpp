@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +18,10 @@
 #include "common/os/spawn_settings.hpp"
 
 extern char** environ;
+
+extern "C" {  // glibc 2.36's header forgets to say so
+#include <sys/pidfd.h>
+}
 
 namespace flagship::hosts {
 namespace {

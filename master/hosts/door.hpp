@@ -52,8 +52,8 @@ class Door {
 
   /// Where a socket is bound.
   struct Place {
-    std::string path;         // of a unix socket; else empty
-    std::uint16_t port = 0;   // 0: none
+    std::string path;        // of a unix socket; else empty
+    std::uint16_t port = 0;  // 0: none
   };
   const Place& control_place() const { return control_place_; }
   const Place& results_place() const { return results_place_; }

@@ -259,8 +259,8 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   if (options.hosts) widths = hosts::widths_of(*options.hosts, options.max_running);
   settings.scheduler.max_workers =
       options.hosts ? widths.own_workers + static_cast<std::uint32_t>(widths.agents.size())
-                    : static_cast<std::uint32_t>(
-                          options.max_workers > 0 ? options.max_workers : usable_cpus());
+                    : static_cast<std::uint32_t>(options.max_workers > 0 ? options.max_workers
+                                                                         : usable_cpus());
   settings.scheduler.agents = widths.agents;
   settings.scheduler.concurrency =
       options.hosts ? widths.own_running : static_cast<std::uint32_t>(options.max_running);

@@ -78,7 +78,8 @@ class Signals {
   int fd() const { return fd_.get(); }
   int take() {
     signalfd_siginfo info{};
-    return read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+    return read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo)
+                                                              : 0;
   }
 
  private:

@@ -122,23 +122,23 @@ struct HostStatus {
   std::string name;  // as the hosts file has it; of more than one agent: "main/2"
   std::string host;  // what the machine calls itself; empty: not known yet
   HostState state = HostState::starting;
-  pid_t pid = 0;              // of the agent there; 0: none
-  std::string version{};      // of Flagship
-  int cpus = 0;               // that it may use
-  std::uint64_t memory = 0;   // bytes
-  duration round_trip{};      // the shortest seen; zero: none yet
-  duration clock_skew{};      // its time of day is ahead of this machine's by this
-  std::string trouble{};      // why it is gone, or was last
+  pid_t pid = 0;             // of the agent there; 0: none
+  std::string version{};     // of Flagship
+  int cpus = 0;              // that it may use
+  std::uint64_t memory = 0;  // bytes
+  duration round_trip{};     // the shortest seen; zero: none yet
+  duration clock_skew{};     // its time of day is ahead of this machine's by this
+  std::string trouble{};     // why it is gone, or was last
 };
 
 struct PoolStatus {
   std::vector<WorkerStatus> workers;
   std::vector<HostStatus> hosts;  // with PoolOptions::hosts
   std::size_t refused = 0;        // peers without a ticket of this pool, with PoolOptions::hosts
-  std::size_t queued = 0;   // accepted, not handed over
-  std::size_t held = 0;     // handed over, not ended
-  std::size_t running = 0;  // of these, begun
-  std::size_t deaths = 0;   // workers that ended without being asked to
+  std::size_t queued = 0;         // accepted, not handed over
+  std::size_t held = 0;           // handed over, not ended
+  std::size_t running = 0;        // of these, begun
+  std::size_t deaths = 0;         // workers that ended without being asked to
 };
 
 /// The CPUs that this process may use: its affinity, cut by its cgroup's quota. At least 1.

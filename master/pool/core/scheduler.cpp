@@ -441,7 +441,8 @@ void Scheduler::dispatch(Time now, Commands& out) {
   }
 }
 
-// Among how many what waits is shared out: workers, or with agents, the calls that they run at once.
+// Among how many what waits is shared out: workers, or with agents, the calls that they run at
+// once.
 std::size_t Scheduler::hands() const {
   std::size_t all = workers_.starting();
   if (settings_.agents.empty()) return all + workers_.idle().size() + workers_.partial().size();

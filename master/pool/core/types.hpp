@@ -72,8 +72,8 @@ struct Settings {
 struct NewTask {
   TaskId task = 0;
   int priority = 0;
-  int retries = 0;     // more attempts after it threw
-  Duration timeout{};  // of running time; zero: none
+  int retries = 0;          // more attempts after it threw
+  Duration timeout{};       // of running time; zero: none
   std::uint16_t begun = 0;  // attempts elsewhere
 };
 
@@ -116,7 +116,7 @@ struct TaskStopped {
 
 struct WorkerReady {
   WorkerRef worker;
-  bool setting_up = false;  // it runs something before its first task, and says when it has
+  bool setting_up = false;        // it runs something before its first task, and says when it has
   std::uint32_t concurrency = 0;  // calls that it runs at once; 0: as it was started for
   Duration lag{};                 // to it and back
 };
@@ -173,8 +173,8 @@ struct PoolBroke {
 struct Tick {};
 
 using Event = std::variant<TasksArrived, TaskCancelled, TasksTakenBack, WorkerSeen, TaskStopped,
-                           WorkerReady, WorkerSetUp, WorkerLeaves, ResultsArrived, WorkerGone, StartFailed,
-                           ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
+                           WorkerReady, WorkerSetUp, WorkerLeaves, ResultsArrived, WorkerGone,
+                           StartFailed, ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
 
 // ---- commands
 // ------------------------------------------------------------------------------------

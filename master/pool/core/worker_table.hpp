@@ -25,8 +25,8 @@ class IndexSet {
   std::vector<std::uint32_t> at_;
 };
 
-/// `stopping`: it is being killed for a task that was stopped. `given_up`: an agent whose host is of
-/// no use.
+/// `stopping`: it is being killed for a task that was stopped. `given_up`: an agent whose host is
+/// of no use.
 enum class Life : std::uint8_t { none, backing_off, starting, ready, draining, stopping, given_up };
 
 /// One place for a worker and what it holds. A place outlives its processes: `incarnation` tells

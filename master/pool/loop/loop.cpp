@@ -366,7 +366,8 @@ void Loop::end(const core::EndTask& end) {
 void Loop::end_with(detail::RemoteCall& call, const wire::CallResult& result,
                     const core::EndTask& end) {
   const std::shared_ptr<const detail::Place> place = place_of(end.worker, result);
-  if (result.ending != wire::CallEnding::timed_out && result.ending != wire::CallEnding::worker_died)
+  if (result.ending != wire::CallEnding::timed_out &&
+      result.ending != wire::CallEnding::worker_died)
     return complete(call, result, end.attempt, place);
   wire::LostCall lost = wire::unpack_lost(result.payload);
   call.salvage(lost.notes);

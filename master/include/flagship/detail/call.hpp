@@ -90,7 +90,7 @@ class RemoteCall : public StateBase {
       large_payload;  // where the loop moves one that travels by itself
   int priority = 0;
   int retries = 0;
-  duration timeout{};  // of running time; zero: the pool's
+  duration timeout{};                 // of running time; zero: the pool's
   std::uint32_t attempts_before = 0;  // elsewhere
   bool notify = false;
   Mailbox* mailbox = nullptr;  // outlives every call that is not done

@@ -500,18 +500,24 @@ class Reader {
     }
   }
 
-  /// An agent that comes by tcp has a port of its own; two are for all.
+  /// An agent that comes by tcp has a port of its own. Two more are for what all that come by one
+  /// pair of keys say: those of Slurm, and those of each host that is joined.
   void check_ports() const {
-    if (hosts_.security.first_port == 0) return;
-    const int ports = hosts_.security.last_port - hosts_.security.first_port + 1;
-    std::int64_t needed = 2;
-    for (const Host& host : hosts_.hosts)
-      if ((only(host.launcher) & (kSlurm | kNone)) != 0) needed += host.agents;
-    if (needed > 2 && needed > ports)
-      file_.refuse(ports_, "ports: there are " + std::to_string(ports) + ", and " +
-                               std::to_string(needed) +
-                               " are needed: one for each agent of launcher = \"slurm\" and "
-                               "\"none\", and two for all of them");
+    std::int64_t needed = 0;
+    bool slurm = false;
+    for (const Host& host : hosts_.hosts) {
+      if ((only(host.launcher) & (kSlurm | kNone)) == 0) continue;
+      needed += host.agents;
+      const bool first = host.launcher == HostLauncher::none || !std::exchange(slurm, true);
+      if (first) needed += 2;
+    }
+    const HostSecurity& security = hosts_.security;
+    const int ports = security.first_port == 0 ? 0 : security.last_port - security.first_port + 1;
+    if (ports == 0 || needed <= ports) return;
+    file_.refuse(ports_, "ports: there are " + std::to_string(ports) + ", and " +
+                             std::to_string(needed) +
+                             " are needed: one for each agent of launcher = \"slurm\" and "
+                             "\"none\", two for Slurm, and two for each host of \"none\"");
   }
 
   const File file_;

@@ -7,7 +7,7 @@ namespace flagship::hosts {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-// Behind anything else, quotes may be part of a value that is none, and begin nothing.
+// Behind anything else, quotes may be part of a value that is none.
 constexpr std::string_view kBeforeQuotes = " \t\r\n,";
 
 class Scan {
@@ -19,12 +19,12 @@ class Scan {
     while (!rest_.empty()) {
       const char c = rest_.front();
       if (static_cast<unsigned char>(c) > 127) return line_;
-      if (rest_.starts_with("\"\"\"") || rest_.starts_with("'''")) strict_ = true;
-      if (strict_)
+      judge(c);
+      if (unsure_)
         skip(1);
       else if (c == '#')
         skip(std::min(rest_.find('\n'), rest_.size()));
-      else if ((c == '"' || c == '\'') && kBeforeQuotes.find(before_) != std::string_view::npos)
+      else if (is_quote(c))
         skip_text(c);
       else
         skip(1);
@@ -33,6 +33,15 @@ class Scan {
   }
 
  private:
+  static bool is_quote(char c) { return c == '"' || c == '\''; }
+
+  // Quotes for several lines make the rest unsure; others at odd places what is left of their line.
+  void judge(char c) {
+    if (rest_.starts_with("\"\"\"") || rest_.starts_with("'''")) never_sure_ = true;
+    const bool odd = is_quote(c) && kBeforeQuotes.find(before_) == std::string_view::npos;
+    unsure_ = never_sure_ || odd || (unsure_ && c != '\n');
+  }
+
   void skip(std::size_t bytes) {
     const std::string_view gone = rest_.substr(0, bytes);
     line_ += static_cast<std::size_t>(std::count(gone.begin(), gone.end(), '\n'));
@@ -51,7 +60,8 @@ class Scan {
   std::string_view rest_;
   std::size_t line_ = 1;
   char before_ = '\n';   // the last one that was skipped
-  bool strict_ = false;  // behind quotes for several lines, nothing is sure
+  bool unsure_ = false;  // whether quotes and # are what they seem
+  bool never_sure_ = false;
 };
 
 }  // namespace

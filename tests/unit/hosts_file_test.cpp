@@ -230,6 +230,9 @@ TEST(HostsFile, WhatIsWrongIsSaidWithItsLineAndWhatToDo) {
       {"[[host]]\n[security]\naddresses = ['tcp://x']", "3: addresses 'tcp://x' is no address"},
       {host("slurm", "nodes = 4\n[security]\nports = '56000-56004'"),
        "5: ports: there are 5, and 6 are needed: one for each agent"},
+      {host("none", "keys = 'a'\nagents = 3") + host("slurm", "") + host("none", "keys = 'b'") +
+           host("slurm", "[security]\nports = '1000-1010'"),
+       "13: ports: there are 11, and 12 are needed: one for each agent"},
   };
   for (const auto& [toml, sentence] : table)
     EXPECT_THAT(refusal(toml), StartsWith("my.toml:" + sentence)) << toml;

@@ -232,7 +232,7 @@ TEST(HostsFile, WhatIsWrongIsSaidWithItsLineAndWhatToDo) {
        "5: ports: there are 5, and 6 are needed: one for each agent"},
       {host("none", "keys = 'a'\nagents = 3") + host("slurm", "") + host("none", "keys = 'b'") +
            host("slurm", "[security]\nports = '1000-1010'"),
-       "13: ports: there are 11, and 12 are needed: one for each agent"},
+       "14: ports: there are 11, and 12 are needed: one for each agent"},
   };
   for (const auto& [toml, sentence] : table)
     EXPECT_THAT(refusal(toml), StartsWith("my.toml:" + sentence)) << toml;

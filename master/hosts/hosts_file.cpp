@@ -22,12 +22,15 @@
 
 namespace flagship {
 struct NotToml {};  // of which toml++ itself cannot say why
+[[noreturn]] static void refuse_as_no_toml() { throw NotToml(); }
 }  // namespace flagship
 
 // toml++ 3.3 takes it for impossible that [[[ begins a line, and asserts it: that must neither end
 // the program nor be left to chance.
 #undef NDEBUG
-#define TOML_ASSERT(holds) ((holds) ? void() : throw ::flagship::NotToml())
+#define TOML_ASSERT(holds) ((holds) ? void() : ::flagship::refuse_as_no_toml())
+// A program that uses this library may have another toml++: they must not be taken for one.
+#define toml flagship_toml
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>

@@ -54,6 +54,12 @@ FUZZ_TARGET(wire_down) {
       return check_calls(reader);
     case DownReader::Kind::welcome:
       return flagship::fuzz::touch(reader.welcome().initializer);
+    case DownReader::Kind::recall:
+    case DownReader::Kind::interrupt:
+      return flagship::fuzz::touch(std::string_view(
+          reinterpret_cast<const char*>(reader.tickets().data()), reader.tickets().size_bytes()));
+    case DownReader::Kind::signal:
+      return flagship::fuzz::touch(std::to_string(reader.signal()));
     case DownReader::Kind::drain:
     case DownReader::Kind::malformed:
       return;

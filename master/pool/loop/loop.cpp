@@ -570,7 +570,7 @@ void Loop::give_up_on_program(const std::string& cause) {
 }
 
 std::string Loop::cause_of(const Life& life, const Death& death) const {
-  if (fleet_->is_agent(life.worker)) return death.stderr_tail;
+  if (fleet_->is_agent(life.worker)) return "host " + death.lost_with;
   const std::string hint =
       "; does the main of " + settings_.worker_program + " call flagship::init?";
   std::string text = "worker process " + std::to_string(death.pid);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,10 @@
 #include <utility>
 
 #include "common/os/spawn_settings.hpp"
+
+extern "C" {  // glibc 2.36's header forgets to say so
+#include <sys/pidfd.h>
+}
 
 extern char** environ;
 

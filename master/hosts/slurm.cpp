@@ -86,8 +86,9 @@ void Slurm::kill(const ChildProcess& carrier) const { carrier.signal(SIGTERM); }
 
 Cause Slurm::explain(End end) const {
   end.carrier = "srun";
-  end.host = host_.partition.empty() ? "Slurm" : "Slurm's partition " + host_.partition;
+  end.host = "Slurm's node";
   if (Cause cause = program_cause(end)) return cause;
+  end.host = "Slurm";
   if (Cause cause = known_cause(kSlurmTroubles, end)) return cause;
   return plain_cause(end);
 }

@@ -2,6 +2,7 @@
 // Agents by ssh. In the place of ssh is a program that gives the command to a login shell here.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -382,6 +383,20 @@ TEST_F(SshLauncherTest, ssh_gets_the_address_as_it_is_and_carries_the_sockets_by
                                  "-R", "/tmp/there-a:/run/here/a", "-R", "/tmp/there-b:/run/here/b",
                                  "--", "me@build1", StartsWith("exec '/bin/sh' '-c' '")));
   EXPECT_THAT(bytes_of(log("words")), Not(HasSubstr("ticket")));
+}
+
+TEST_F(SshLauncherTest, the_sockets_that_sshd_leaves_behind_are_removed_after_the_agent) {
+  const std::string socket = path("socket there");
+  std::ofstream(socket) << "as sshd made it";
+  const auto ssh = launcher();
+  AgentStart start = agent(0);
+  start.sockets = {{"/run/here/a", socket}};
+  ASSERT_EQ(ssh->start(start), "");
+  ASSERT_TRUE(ask_until(*ssh, [&] { return logged("input") == "ticket\n"; }));
+  EXPECT_TRUE(fs::exists(socket));
+  kill(std::stoi(logged("agents")), SIGKILL);
+  EXPECT_THAT(end_of(*ssh).cause, StartsWith("the agent on me@build1 was killed by SIGKILL"));
+  EXPECT_FALSE(fs::exists(socket));
 }
 
 TEST_F(SshLauncherTest, the_carrier_of_an_agent_is_its_ssh) {

@@ -178,8 +178,16 @@ void ProcessLauncher::stop(AgentRef agent, bool now) {
     if (life.agent != agent) continue;
     life.stopped = true;
     life.carrier->close_input();
+    if (!life.begun && !life.cause) life.cause = explain_stop(*life.carrier);
     if (now || !life.begun) kill(life);
   }
+}
+
+// With what it has said so far: what it says of being stopped is no news.
+Cause ProcessLauncher::explain_stop(const ChildProcess& carrier) const {
+  End end{.stopped = true};
+  end.death.stderr_tail = carrier.last_lines();
+  return way_->explain(std::move(end));
 }
 
 void ProcessLauncher::kill(Life& life) {

@@ -54,6 +54,7 @@ class ProcessLauncher final : public Launcher {
   void begin_waiting();
   void advance(Life& life);
   void hear(Life& life, std::string_view line);
+  Cause explain_stop(const ChildProcess& carrier) const;
   void kill(Life& life);
   void end(std::map<Key, Life>::iterator life);
   void end_unbegun(AgentRef agent, Cause cause);

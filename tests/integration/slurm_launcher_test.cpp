@@ -75,14 +75,18 @@ TEST_F(SlurmLauncherTest, each_agent_is_a_job_of_one_node) {
   host.constraint = "avx512";
   host.time = 90s;
   host.workers = 16;
-  host.slurm_options = {"--exclusive", "--qos=long"};
+  host.slurm_options = {"--qos=long"};
   Slurm slurm(host, AgentProgram(program_, ""), {});
-  EXPECT_THAT(
-      words_for(slurm, 0),
-      ElementsAre("srun", "--nodes=1", "--ntasks=1", "--kill-on-bad-exit=0", "--no-kill",
-                  "--job-name=flagship", "--quiet", "--partition=main", "--account=physics",
-                  "--constraint=avx512", "--time=2", "--cpus-per-task=16", "--exclusive",
-                  "--qos=long", "/bin/sh", "-c", HasSubstr("--flagship-agent"), "sh", program_));
+  EXPECT_THAT(words_for(slurm, 0),
+              ElementsAre("srun", "--nodes=1", "--ntasks=1", "--kill-on-bad-exit=0", "--no-kill",
+                          "--job-name=flagship", "--partition=main", "--account=physics",
+                          "--constraint=avx512", "--time=2", "--cpus-per-task=16", "--qos=long",
+                          "/bin/sh", "-c", HasSubstr("--flagship-agent"), "sh", program_));
+}
+
+TEST_F(SlurmLauncherTest, an_agent_whose_workers_nobody_counts_gets_a_whole_node) {
+  Slurm slurm(nodes(), AgentProgram(program_, ""), {});
+  EXPECT_THAT(words_for(slurm, 0), Contains("--exclusive"));
 }
 
 TEST_F(SlurmLauncherTest, in_an_allocation_each_agent_is_a_step_on_a_node_that_has_none) {
@@ -123,6 +127,28 @@ TEST_F(SlurmLauncherTest, a_job_that_waits_in_the_queue_is_cancelled_by_a_stop) 
   slurm->stop({0, 1}, false);
   EXPECT_EQ(end_of(*slurm).cause, "its agent was stopped before it had begun");
   EXPECT_EQ(logged("cancelled"), "cancelled\n") << "a killed srun leaves its job in the queue";
+}
+
+TEST_F(SlurmLauncherTest, what_a_job_waits_for_is_told_when_it_has_waited_too_long) {
+  stand_in("srun",
+           "trap 'echo srun: Force Terminated >&2; kill $!; exit 1' TERM\n"
+           "echo 'srun: job 7 queued and waiting for resources' >&2\n"
+           "sleep 1000 & echo $$ > \"$LOGS/agents\"; wait");
+  const auto slurm = launcher();
+  ASSERT_EQ(slurm->start(agent(0)), "");
+  ASSERT_TRUE(begins(*slurm));
+  slurm->read(ended_);
+  slurm->stop({0, 1}, true);
+  EXPECT_EQ(end_of(*slurm).cause,
+            "its agent was stopped before it had begun: srun: job 7 queued and waiting for "
+            "resources");
+}
+
+TEST_F(SlurmLauncherTest, what_an_agent_says_is_not_taken_for_slurms_words) {
+  write_program(program_, "#!/bin/sh\necho 'my own CPU count' >&2; exit 3\n");
+  const auto slurm = launcher();
+  ASSERT_EQ(slurm->start(agent(0)), "");
+  EXPECT_EQ(end_of(*slurm).cause, "srun exited with code 3: my own CPU count");
 }
 
 TEST_F(SlurmLauncherTest, the_end_of_a_launcher_cancels_its_jobs) {
@@ -206,6 +232,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "srun: error: Unable to allocate resources: Requested time limit is invalid "
                 "(missing or exceeds some limit)",
                 "the time is longer than Slurm allows", true},
+        Trouble{"cancelled",
+                "slurmstepd-n1: error: *** STEP 21.0 ON n1 CANCELLED AT 2026-11-27T16:40:25 ***",
+                "Slurm was told to cancel the job", false},
+        Trouble{"walltime",
+                "slurmstepd: error: *** STEP 21.0 ON n1 CANCELLED AT 2026-11-27T16:40:25 DUE TO "
+                "TIME LIMIT ***",
+                "the time of its allocation is up", false},
         Trouble{"controller",
                 "srun: error: Unable to allocate resources: Unable to contact slurm controller "
                 "(connect failure)",

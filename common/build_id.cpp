@@ -3,7 +3,9 @@
 
 #include <link.h>
 
+#include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <string_view>
 
 namespace flagship::detail {
@@ -25,22 +27,30 @@ bool holds(const dl_phdr_info& module, std::uintptr_t address) {
   return false;
 }
 
+// The one in a segment of notes, raw; empty: there is none.
+std::string build_id_in(std::string_view notes) {
+  while (notes.size() >= sizeof(ElfW(Nhdr))) {
+    ElfW(Nhdr) note;
+    std::memcpy(&note, notes.data(), sizeof note);
+    const std::size_t name = sizeof note;
+    const std::size_t body = name + ((std::size_t{note.n_namesz} + 3) & ~std::size_t{3});
+    const std::size_t end = body + ((std::size_t{note.n_descsz} + 3) & ~std::size_t{3});
+    if (body + note.n_descsz > notes.size()) break;
+    if (note.n_type == NT_GNU_BUILD_ID &&
+        notes.substr(name, note.n_namesz) == std::string_view("GNU", 4))
+      return std::string(notes.substr(body, note.n_descsz));
+    notes.remove_prefix(std::min(end, notes.size()));
+  }
+  return {};
+}
+
 std::string build_id_note(const dl_phdr_info& module) {
   for (int i = 0; i < module.dlpi_phnum; ++i) {
     const ElfW(Phdr)& part = module.dlpi_phdr[i];
     if (part.p_type != PT_NOTE) continue;
-    const char* at = reinterpret_cast<const char*>(module.dlpi_addr + part.p_vaddr);
-    const char* const end = at + part.p_memsz;
-    while (at + sizeof(ElfW(Nhdr)) <= end) {
-      ElfW(Nhdr) note;
-      std::memcpy(&note, at, sizeof note);
-      const char* const name = at + sizeof note;
-      const char* const body = name + ((note.n_namesz + 3u) & ~3u);
-      if (note.n_type == NT_GNU_BUILD_ID &&
-          std::string_view(name, note.n_namesz) == std::string_view("GNU", 4))
-        return std::string(body, note.n_descsz);
-      at = body + ((note.n_descsz + 3u) & ~3u);
-    }
+    const char* const at = reinterpret_cast<const char*>(module.dlpi_addr + part.p_vaddr);
+    std::string id = build_id_in({at, part.p_memsz});
+    if (!id.empty()) return id;
   }
   return module.dlpi_name != nullptr ? module.dlpi_name : "";
 }
@@ -96,6 +106,27 @@ const std::string& build_id() {
     return text;
   }();
   return id;
+}
+
+std::string build_id_of(const std::string& file) {
+  constexpr std::size_t kMostNotes = 64 * 1024;
+  std::ifstream in(file, std::ios::binary);
+  ElfW(Ehdr) header{};
+  if (!in.read(reinterpret_cast<char*>(&header), sizeof header)) return {};
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)))
+    return {};
+  for (int i = 0; i < header.e_phnum; ++i) {
+    ElfW(Phdr) part{};
+    in.seekg(
+        static_cast<std::streamoff>(header.e_phoff + static_cast<std::size_t>(i) * sizeof part));
+    if (!in.read(reinterpret_cast<char*>(&part), sizeof part)) return {};
+    if (part.p_type != PT_NOTE || part.p_filesz > kMostNotes) continue;
+    std::string notes(part.p_filesz, '\0');
+    in.seekg(static_cast<std::streamoff>(part.p_offset));
+    if (!in.read(notes.data(), static_cast<std::streamsize>(notes.size()))) return {};
+    if (const std::string id = build_id_in(notes); !id.empty()) return hex(id);
+  }
+  return {};
 }
 
 }  // namespace flagship::detail

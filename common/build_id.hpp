@@ -16,5 +16,7 @@ ModuleAddress locate(const void* address);
 
 /// The build id of this executable in hex; of its path when the linker wrote none.
 const std::string& build_id();
+/// The same of an executable file; empty when it cannot be read, or has none.
+std::string build_id_of(const std::string& file);
 
 }  // namespace flagship::detail

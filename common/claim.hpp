@@ -2,8 +2,9 @@
 // The claim page: memory that a worker shares with its supervisor, one place for each task that the
 // worker may hold. A place goes held -> running -> finished, or held -> recalled, or running ->
 // stopped, by compare-and-swap, so exactly one side decides whether a task begins, and whether it
-// ends by itself. It answers without a message
-// what a worker is running, also after its death.
+// ends by itself. It answers without a message what a worker is running, also after its death.
+// Agents of other hosts share no memory: a place of theirs is lent from the start, and only what
+// they say makes it running.
 #pragma once
 
 #include <sys/types.h>
@@ -28,7 +29,8 @@ enum class Claim : std::uint32_t {
   running = 2,
   finished = 3,
   recalled = 4,
-  stopped = 5
+  stopped = 5,
+  lent = 6
 };
 
 /// One place: the stamp of the ticket it is about, and how it stands. Lock-free, in shared memory.
@@ -48,8 +50,17 @@ class ClaimPlace {
   bool finish(std::uint32_t stamp) { return move(stamp, Claim::running, Claim::finished); }
   /// The supervisor's: true when it will never run there.
   bool recall(std::uint32_t stamp) { return move(stamp, Claim::held, Claim::recalled); }
-  /// The supervisor's: true when it runs, and its worker is to be killed for it.
-  bool stop(std::uint32_t stamp) { return move(stamp, Claim::running, Claim::stopped); }
+  /// The supervisor's: true when it runs, and its worker is to be killed for it; or when it is
+  /// lent, and may run.
+  bool stop(std::uint32_t stamp) {
+    return move(stamp, Claim::running, Claim::stopped) || move(stamp, Claim::lent, Claim::stopped);
+  }
+  /// Instead of `hold`, for an agent.
+  void lend(std::uint32_t stamp) {
+    word_.store(word(stamp, Claim::lent), std::memory_order_release);
+  }
+  /// The agent has said that it runs.
+  void lent_has_begun(std::uint32_t stamp) { move(stamp, Claim::lent, Claim::running); }
   /// Since when it runs; nothing: it does not.
   std::optional<Time> running_since(std::uint32_t stamp) const {
     if (!is(stamp, Claim::running)) return std::nullopt;

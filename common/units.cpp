@@ -37,6 +37,10 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     factor = 1000;
   else if (number->unit == "m")
     factor = 60'000;
+  else if (number->unit == "h")
+    factor = 3'600'000;
+  else if (number->unit == "d")
+    factor = 86'400'000;
   else
     return std::nullopt;
   const double milliseconds = number->value * factor;

@@ -10,8 +10,8 @@
 
 namespace flagship {
 
-/// "500ms", "2s", "1m", "0.25"; a plain number is seconds. Nothing for anything else, negative
-/// times and NaN too.
+/// "500ms", "2s", "1m", "1h", "2d", "0.25"; a plain number is seconds. Nothing for anything else,
+/// negative times, NaN and more than a month too.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// "10k", "5M", "1G" are powers of 1024; a plain number is bytes. Nothing for anything else.

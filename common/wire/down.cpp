@@ -32,6 +32,24 @@ Frames DownWriter::drain() {
   return one_frame(message.SerializeAsString());
 }
 
+Frames DownWriter::recall(std::span<const std::uint64_t> tickets) {
+  v1::Down message;
+  message.mutable_recall()->mutable_tickets()->Add(tickets.begin(), tickets.end());
+  return one_frame(message.SerializeAsString());
+}
+
+Frames DownWriter::interrupt(std::span<const std::uint64_t> tickets) {
+  v1::Down message;
+  message.mutable_interrupt()->mutable_tickets()->Add(tickets.begin(), tickets.end());
+  return one_frame(message.SerializeAsString());
+}
+
+Frames DownWriter::signal(int number) {
+  v1::Down message;
+  message.mutable_signal()->set_number(number);
+  return one_frame(message.SerializeAsString());
+}
+
 void DownWriter::add(const AssignedCall& call, std::shared_ptr<const std::string> large) {
   v1::Assign& assign = *impl_->message.mutable_assign();
   const auto index = static_cast<std::uint32_t>(assign.tickets_size());
@@ -105,6 +123,12 @@ DownReader::Kind DownReader::read(const Blobs& message) {
       return in.well_formed(message) ? Kind::assign : Kind::malformed;
     case v1::Down::kDrain:
       return Kind::drain;
+    case v1::Down::kRecall:
+      return Kind::recall;
+    case v1::Down::kInterrupt:
+      return Kind::interrupt;
+    case v1::Down::kSignal:
+      return Kind::signal;
     case v1::Down::BODY_NOT_SET:
       break;
   }
@@ -120,6 +144,15 @@ Welcome DownReader::welcome() const {
           body.max_rss(),
           std::chrono::nanoseconds(body.task_timeout_ns())};
 }
+
+std::span<const std::uint64_t> DownReader::tickets() const {
+  const v1::Down& message = impl_->message;
+  const auto& tickets =
+      message.has_recall() ? message.recall().tickets() : message.interrupt().tickets();
+  return {tickets.data(), static_cast<std::size_t>(tickets.size())};
+}
+
+int DownReader::signal() const { return impl_->message.signal().number(); }
 
 std::size_t DownReader::calls() const {
   return static_cast<std::size_t>(impl_->message.assign().tickets_size());

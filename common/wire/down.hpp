@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,10 @@ class DownWriter {
   ~DownWriter();
   Frames welcome(const Welcome& welcome);
   Frames drain();
+  // To agents:
+  Frames recall(std::span<const std::uint64_t> tickets);
+  Frames interrupt(std::span<const std::uint64_t> tickets);
+  Frames signal(int number);
   /// Adds a call to the batch. `large`: its payload, when that is to travel as a frame of its own.
   void add(const AssignedCall& call, std::shared_ptr<const std::string> large);
   std::size_t batched() const;
@@ -52,7 +57,7 @@ class DownWriter {
 /// Reads one message at a time; views are good until the next `read` and while its blobs live.
 class DownReader {
  public:
-  enum class Kind { malformed, welcome, assign, drain };
+  enum class Kind { malformed, welcome, assign, drain, recall, interrupt, signal };
 
   DownReader();
   ~DownReader();
@@ -61,6 +66,8 @@ class DownReader {
   Kind read(const Blobs& message);
 
   Welcome welcome() const;
+  std::span<const std::uint64_t> tickets() const;  // of recall and interrupt
+  int signal() const;
   /// How many calls the message assigns.
   std::size_t calls() const;
   /// Calls of an assign message, in order; nothing when there are no more.

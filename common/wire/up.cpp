@@ -44,6 +44,8 @@ Frames UpWriter::hello(const Hello& hello) {
   body.set_build_id(hello.build_id);
   body.set_version(hello.version);
   body.set_pid(hello.pid);
+  body.set_concurrency(hello.concurrency);
+  body.set_lag_ns(static_cast<std::uint64_t>(hello.lag.count()));
   for (const IsolationLayer& layer : hello.isolation) {
     v1::Layer& said = *body.add_isolation();
     said.set_name(layer.name);
@@ -89,6 +91,12 @@ void UpWriter::add(std::uint64_t ticket, CallEnding ending, std::string& payload
   }
 }
 
+void UpWriter::add_by(RanBy by) {
+  v1::Results& results = *impl_->message.mutable_results();
+  results.add_pids(by.pid);
+  results.add_workers(by.worker);
+}
+
 std::size_t UpWriter::batched() const {
   return static_cast<std::size_t>(impl_->message.results().tickets_size());
 }
@@ -120,7 +128,9 @@ struct UpReader::Impl {
     if (results.sizes_size() != n || (results.endings_size() != 0 && results.endings_size() != n))
       return false;
     for (const std::uint32_t ending : results.endings())
-      if (ending > static_cast<std::uint32_t>(CallEnding::bad_result)) return false;
+      if (ending > static_cast<std::uint32_t>(CallEnding::worker_died)) return false;
+    if (results.pids_size() != results.workers_size()) return false;
+    if (results.pids_size() != 0 && results.pids_size() != n) return false;
     return payloads_fit(results.sizes(), results.payloads(), blobs);
   }
 };
@@ -156,6 +166,8 @@ Sender UpReader::sender() const { return {impl_->message.worker(), impl_->messag
 Hello UpReader::hello() const {
   const v1::Hello& body = impl_->message.hello();
   Hello hello{body.protocol(), body.build_id(), body.version(), body.pid()};
+  hello.concurrency = body.concurrency();
+  hello.lag = std::chrono::nanoseconds(body.lag_ns());
   for (const v1::Layer& layer : body.isolation())
     hello.isolation.push_back({layer.name(), state_of(layer), layer.detail()});
   return hello;
@@ -199,6 +211,7 @@ std::optional<CallResult> UpReader::next() {
         Usage{std::chrono::nanoseconds(used.wall_ns()), std::chrono::nanoseconds(used.user_ns()),
               std::chrono::nanoseconds(used.system_ns()), used.peak_rss()};
   }
+  if (i < results.pids_size()) result.by = {results.pids(i), results.workers(i)};
   Blob payload = in.payloads.next(results.sizes(i), results.payloads());
   result.payload = payload.bytes;
   result.owner = std::move(payload.owner);

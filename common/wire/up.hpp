@@ -29,6 +29,8 @@ struct Hello {
   std::string version;
   pid_t pid = 0;
   std::vector<IsolationLayer> isolation{};
+  std::uint32_t concurrency = 0;   // agents: calls that it runs at once
+  std::chrono::nanoseconds lag{};  // agents: to it and back
 };
 
 enum class CallEnding : std::uint8_t {
@@ -37,7 +39,9 @@ enum class CallEnding : std::uint8_t {
   recalled,
   unknown_function,
   bad_arguments,
-  bad_result
+  bad_result,
+  timed_out,  // agents only, as the next
+  worker_died
 };
 
 struct Usage {
@@ -45,10 +49,17 @@ struct Usage {
   std::uint64_t peak_rss = 0;
 };
 
+/// Which process of an agent ran a call.
+struct RanBy {
+  pid_t pid = 0;  // 0: none
+  std::uint32_t worker = 0;
+};
+
 struct CallResult {
   std::uint64_t ticket = 0;
   CallEnding ending = CallEnding::returned;
   std::optional<Usage> usage;
+  RanBy by{};  // agents
   std::string_view payload;
   std::shared_ptr<const void> owner;  // set when the payload is a frame of its own
 };
@@ -63,6 +74,8 @@ class UpWriter {
   Frames bye(const std::string& reason);
   /// Adds a result to the batch; a large payload is moved from, not copied.
   void add(std::uint64_t ticket, CallEnding ending, std::string& payload, const Usage* usage);
+  /// For agents, after each `add`.
+  void add_by(RanBy by);
   std::size_t batched() const;
   std::size_t batched_bytes() const;
   /// `rss`: what the worker has resident, in bytes; 0: not asked for. `kept`: the outbox's end.

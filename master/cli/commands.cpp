@@ -18,6 +18,9 @@ void add_commands(CLI::App& app, int& exit_code) {
   add_fetch(app, exit_code);
   add_serve(app, exit_code);
   add_status(app, exit_code);
+  add_agent(app, exit_code);
+  add_hosts(app, exit_code);
+  add_keys(app, exit_code);
 }
 
 }  // namespace flagship::cli

@@ -11,6 +11,9 @@ namespace flagship::cli {
 void add_fetch(CLI::App& app, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
+void add_agent(CLI::App& app, int& exit_code);
+void add_hosts(CLI::App& app, int& exit_code);
+void add_keys(CLI::App& app, int& exit_code);
 
 /// The whole command line, as `flagship` reads it and its manual shows it.
 void add_commands(CLI::App& app, int& exit_code);

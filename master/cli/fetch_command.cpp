@@ -85,6 +85,7 @@ class ChosenExecutor {
     pool.on_worker_death = OnWorkerDeath::retry;  // a download may be begun again without harm
     pool.worker_executable = worker_program(options.worker_program);
     pool.name = "fetch";
+    pool.hosts = plan.hosts;
     pool.max_running = static_cast<int>(plan.in_flight);
     pool.flush_after = std::chrono::milliseconds(2);
     pool.isolation =

@@ -189,6 +189,9 @@ void declare_how(CLI::App& app, FetchOptions& options) {
   app.add_option("--worker", options.worker_program,
                  "The worker program (default: flagship-worker beside this one)")
       ->type_name("FILE");
+  app.add_option("--hosts", options.hosts,
+                 "Work on the hosts that FILE names (default: this machine)")
+      ->type_name("FILE");
 }
 
 void declare_limits(CLI::App& app, FetchOptions& options) {

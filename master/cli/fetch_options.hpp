@@ -48,6 +48,7 @@ struct FetchOptions {
   double rate = 0;                // requests a second for each origin; 0: no limit
   fetch::Order order = fetch::Order::completion;
   std::string worker_program;
+  std::string hosts;  // their file; empty: this machine
 
   std::chrono::milliseconds timeout{30'000};
   std::chrono::milliseconds connect_timeout{10'000};

@@ -75,6 +75,9 @@ void refuse_what_does_not_go_together(const FetchOptions& options) {
   if (elsewhere && options.practice.any())
     throw std::invalid_argument(
         "--delay, --error-rate, --fault: they are for the built-in servers");
+  if (!options.hosts.empty() && options.executor != ExecutorKind::processes)
+    throw std::invalid_argument(
+        "--hosts: what runs on other hosts is worker processes; it goes with -x processes only");
 }
 
 serve::Options practice_of(const FetchOptions& options, ServerLabel label) {
@@ -129,6 +132,7 @@ FetchPlan plan_fetch(const FetchOptions& options) {
   refuse_what_does_not_go_together(options);
   settings_of(options.transfer);  // whatever is wrong with them shows before anything is started
   FetchPlan plan;
+  if (!options.hosts.empty()) plan.hosts = Hosts::from_file(options.hosts);
   const bool elsewhere =
       !options.base_url.empty() || !options.url_template.empty() || !options.from.empty();
   const ServerLabel label =

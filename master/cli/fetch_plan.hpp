@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
+#include "flagship/hosts.hpp"
 #include "flagship/v1/fetch.pb.h"
 #include "master/cli/fetch_options.hpp"
 #include "master/fetch/country_codes.hpp"
@@ -23,6 +25,7 @@ struct FetchPlan {
   serve::Options practice;
   std::size_t workers = 1;
   std::size_t in_flight = 1;
+  std::optional<Hosts> hosts;  // nothing: this machine
 };
 
 /// Throws std::invalid_argument with a sentence for options that do not go together. A list that is

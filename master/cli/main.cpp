@@ -50,6 +50,18 @@ std::string no_command(int argc, char** argv, const CLI::App& app) {
   return "There is no command '" + word + "': " + commands_of(app);
 }
 
+/// What is missing, in words: CLI11 does not say where.
+std::string what_is_missing(int argc, char** argv, const CLI::App& app,
+                            const CLI::ParseError& error) {
+  const auto parsed = app.get_subcommands();
+  if (parsed.empty()) return no_command(argc, argv, app);
+  const CLI::App& command = *parsed.front();
+  const bool needs_command = !commands_of(command).empty() && command.get_subcommands().empty();
+  return needs_command
+             ? "flagship " + command.get_name() + ": a command is needed: " + commands_of(command)
+             : error.what();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -61,9 +73,9 @@ int main(int argc, char** argv) {
   add_commands(app, exit_code);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::RequiredError&) {
+  } catch (const CLI::RequiredError& error) {
     std::fprintf(stderr, "%s\nRun with --help for more information.\n",
-                 no_command(argc, argv, app).c_str());
+                 what_is_missing(argc, argv, app, error).c_str());
     return kUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kAllWell : kUsage;

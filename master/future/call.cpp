@@ -25,7 +25,8 @@ bool may_decide(const RemoteCall& call) {
 }  // namespace
 
 bool RemoteCall::begun() const {
-  return place != nullptr && !place->is(stamp, Claim::held) && !place->is(stamp, Claim::recalled);
+  return place != nullptr && !place->is(stamp, Claim::held) && !place->is(stamp, Claim::lent) &&
+         !place->is(stamp, Claim::recalled);
 }
 
 bool RemoteCall::stop() { return may_decide(*this) && place->stop(stamp); }

@@ -12,9 +12,12 @@
 #include <stdexcept>
 #include <thread>
 
+#include "common/build_id.hpp"
 #include "common/role.hpp"
 #include "flagship/executor.hpp"
 #include "master/future/process_life.hpp"
+#include "master/hosts/hosts_fleet.hpp"
+#include "master/hosts/widths.hpp"
 #include "master/pool/io/local_fleet.hpp"
 #include "master/pool/loop/loop.hpp"
 
@@ -205,12 +208,62 @@ std::string next_pool_name() {
   return "pool-" + std::to_string(++last);
 }
 
+/// What is left of PoolOptions for the pools of other hosts.
+PoolTerms terms_of(const PoolOptions& options, const std::string& name) {
+  PoolTerms terms;
+  terms.name = name;
+  terms.max_tasks_per_worker = options.max_tasks_per_worker;
+  terms.max_worker_rss = options.max_worker_rss;
+  terms.task_timeout_ns = options.task_timeout.count();
+  terms.interrupt_grace_ns = options.interrupt_grace.count();
+  terms.flush_after_ns = options.flush_after.count();
+  terms.max_message_bytes = options.max_message_bytes;
+  terms.initializer_function = options.initializer.function;
+  terms.initializer = options.initializer.payload;
+  terms.memory = options.limits.memory;
+  terms.address_space = options.limits.address_space;
+  terms.data = options.limits.data;
+  terms.cpu_seconds = options.limits.cpu_seconds;
+  terms.open_files = options.limits.open_files;
+  terms.file_size = options.limits.file_size;
+  terms.processes = options.limits.processes;
+  terms.core = options.limits.core;
+  terms.isolation = isolation_of(options.isolation);
+  return terms;
+}
+
+std::unique_ptr<pool::Fleet> make_hosts(const PoolOptions& options, pool::LoopSettings& settings,
+                                        pool::FleetSettings&& own, const hosts::Widths& widths) {
+  hosts::AgentFleetSettings agents;
+  agents.hosts = *options.hosts;
+  agents.terms = terms_of(options, own.pool_name);
+  if (options.max_running > 0) agents.shares = widths.agents;
+  agents.window = settings.scheduler.max_window;
+  agents.program = options.worker_executable;
+  agents.build_id = options.worker_executable.empty()
+                        ? detail::build_id()
+                        : detail::build_id_of(options.worker_executable);
+  try {
+    auto fleet = std::make_unique<hosts::HostsFleet>(std::move(own), std::move(agents));
+    if (fleet->weighs()) settings.weigh_every = kWeighEvery;
+    return fleet;
+  } catch (const std::runtime_error& error) {  // a port, a key file
+    throw BrokenProcessPool(error.what());
+  }
+}
+
 std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   check(options);
   pool::LoopSettings settings;
+  hosts::Widths widths;
+  if (options.hosts) widths = hosts::widths_of(*options.hosts, options.max_running);
   settings.scheduler.max_workers =
-      static_cast<std::uint32_t>(options.max_workers > 0 ? options.max_workers : usable_cpus());
-  settings.scheduler.concurrency = static_cast<std::uint32_t>(options.max_running);
+      options.hosts ? widths.own_workers + static_cast<std::uint32_t>(widths.agents.size())
+                    : static_cast<std::uint32_t>(options.max_workers > 0 ? options.max_workers
+                                                                         : usable_cpus());
+  settings.scheduler.agents = widths.agents;
+  settings.scheduler.concurrency =
+      options.hosts ? widths.own_running : static_cast<std::uint32_t>(options.max_running);
   settings.scheduler.on_death = policy_of(options.on_worker_death);
   settings.scheduler.max_attempts = options.max_attempts;
   settings.scheduler.max_tasks_per_worker =
@@ -229,13 +282,18 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   pool::FleetSettings fleet;
   fleet.pool_name = options.name.empty() ? next_pool_name() : options.name;
   fleet.worker_executable = options.worker_executable;
-  fleet.max_workers = settings.scheduler.max_workers;
+  fleet.max_workers =
+      settings.scheduler.max_workers - static_cast<std::uint32_t>(widths.agents.size());
   fleet.places = settings.scheduler.max_window;
   fleet.max_message_bytes = options.max_message_bytes;
   fleet.limits = resource_limits(options.limits);
   fleet.memory = options.limits.memory;
   fleet.isolation = isolation_of(options.isolation);
   fleet.output = options.output;
+  if (options.hosts) {
+    auto hosts = make_hosts(options, settings, std::move(fleet), widths);
+    return detail::make_core<PoolCore>(settings, std::move(hosts));
+  }
   auto workers = std::make_unique<pool::LocalFleet>(std::move(fleet));
   if (workers->weighs()) settings.weigh_every = kWeighEvery;
   return detail::make_core<PoolCore>(settings, std::move(workers));

@@ -14,6 +14,7 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 flagship_require(Threads libc6-dev)
 flagship_require(Protobuf "libprotobuf-dev protobuf-compiler")
 flagship_require(cppzmq "cppzmq-dev libzmq3-dev")
+flagship_require(tomlplusplus libtomlplusplus-dev)
 find_package(Seccomp QUIET)  # the library does without it, and says so
 if(FLAGSHIP_BUILD_CLI)
   flagship_require(Seccomp libseccomp-dev)

@@ -101,7 +101,7 @@ class InstantFleet final : public pool::Fleet {
   void weigh() override {}
   ClaimPage& claims(Ref ref) override { return workers_.at(ref.id)->claims(); }
   pid_t pid(Ref) const override { return 1; }
-  const std::string& host() const override { return host_; }
+  const std::string& host(core::WorkerRef) const override { return host_; }
   void bury(Ref) override {}
   std::shared_ptr<detail::Waker> waker() override { return std::make_shared<NoWaker>(); }
 

@@ -263,7 +263,14 @@ std::size_t size_of(const std::string& text) { return text.size(); }
 
 TEST_F(ConformanceProcesses, G14_a_worker_that_dies_with_half_a_result_sent_fails_only_that) {
   ProcessPoolExecutor pool({.max_workers = 1});
-  expect_death(pool.submit<die_while_sending>(kLarge), "SIGKILL");
+  // On a busy machine the moment may be missed: then the result is whole, and the next one will do.
+  constexpr int kTries = 50;
+  Future<std::string> future = pool.submit<die_while_sending>(kLarge);
+  for (int i = 1; i < kTries && !ended_with<WorkerDied>(future); ++i) {
+    EXPECT_EQ(future.result(kPatience).size(), kLarge);
+    future = pool.submit<die_while_sending>(kLarge);
+  }
+  expect_death(future, "SIGKILL");
   expect_usable(pool);
 }
 

@@ -131,6 +131,17 @@ TEST_F(Completion, BashOffersTheWordsOfAnOptionAndFiles) {
   EXPECT_THAT(bash_offers("fetch --timeout ''"), ElementsAre(""));
 }
 
+TEST_F(Completion, BashOffersTheCommandsOfACommandAndTheirFiles) {
+  EXPECT_THAT(bash_offers("hosts ''"), Contains("check"));
+  EXPECT_THAT(bash_offers("keys n"), ElementsAre("new"));
+  EXPECT_THAT(bash_offers("hosts check /etc/hostn"), ElementsAre("/etc/hostname"));
+}
+
+TEST_F(Pages, CommandsOfACommandAreOnItsPage) {
+  EXPECT_THAT(read_file(page("hosts")), HasSubstr(".TP\n\\fIcheck FILE\\fR\n"));
+  EXPECT_THAT(read_file(page("keys")), HasSubstr(".TP\n\\fInew [NAME]\\fR\n"));
+}
+
 TEST_F(Completion, FishKnowsTheOptionsOfEach) {
   const std::string text = read_file(kPages / "share/fish/vendor_completions.d/flagship.fish");
   for (const std::string& command : commands()) {

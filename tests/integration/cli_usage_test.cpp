@@ -126,7 +126,8 @@ TEST_F(Usage, HelpNamesEveryOptionOfFetch) {
                              "--base-url",
                              "--delay",
                              "--error-rate",
-                             "--fault"})
+                             "--fault",
+                             "--hosts"})
     EXPECT_THAT(help, HasSubstr(option));
 }
 

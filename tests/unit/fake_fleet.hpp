@@ -79,7 +79,7 @@ class FakeFleet final : public Fleet {
   void weigh() override { ++weighed; }
   ClaimPage& claims(Ref ref) override { return pages.at(ref.id); }
   pid_t pid(Ref ref) const override { return pid_of(ref); }
-  const std::string& host() const override { return host_name; }
+  const std::string& host(Ref) const override { return host_name; }
   void bury(Ref ref) override {
     buried.push_back(ref);
     if (present[ref.id] == ref) pages.erase(ref.id);

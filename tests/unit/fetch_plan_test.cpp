@@ -203,7 +203,7 @@ TEST(Plan, ValuesThatAreNoneAreRefusedByName) {
       {"--max-req", {"0", "x", "1k", ""}},
       {"--retries", {"x", "1.5"}},
       {"--max-redirects", {"x"}},
-      {"--timeout", {"x", "nan", "1d", "inf"}},
+      {"--timeout", {"x", "nan", "1w", "inf"}},
       {"--connect-timeout", {"x"}},
       {"--stall", {"1", "x/1s", "1/x", "/", "1/"}},
       {"--retry-status", {"x", "418,", "200", "600", ",418"}},

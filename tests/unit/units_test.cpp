@@ -15,12 +15,14 @@ TEST(Units, TimesAreReadAsPeopleTypeThem) {
   EXPECT_EQ(parse_duration("0.25"), 250ms);
   EXPECT_EQ(parse_duration("1m"), 60s);
   EXPECT_EQ(parse_duration("1.5m"), 90s);
+  EXPECT_EQ(parse_duration("1h"), 1h);
+  EXPECT_EQ(parse_duration("2d"), 48h);
   EXPECT_EQ(parse_duration("0"), 0s);
 }
 
 TEST(Units, WhatIsNoTimeIsRefused) {
-  for (const char* bad : {"", "s", "x", "-1", "-0", "1 s", " 1", "1ss", "1d", "1h", "nan", "inf",
-                          "1e3", "0x10", "1,5", "1e300s", "99999h"})
+  for (const char* bad : {"", "s", "x", "-1", "-0", "1 s", " 1", "1ss", "1w", "1H", "nan", "inf",
+                          "1e3", "0x10", "1,5", "1e300s", "99999h", "99d"})
     EXPECT_FALSE(parse_duration(bad)) << bad;
 }
 

@@ -22,6 +22,7 @@
 
 #include "common/role.hpp"
 #include "common/spawn_request.hpp"
+#include "worker/agent/agent.hpp"
 #include "worker/runtime/crash_report.hpp"
 #include "worker/runtime/isolation.hpp"
 #include "worker/runtime/keeper.hpp"
@@ -168,9 +169,12 @@ void clone_workers(const Arguments& arguments, Keeper& keeper, Runner runner) tr
 }  // namespace
 
 void enter_if_started_by_supervisor(int argc, char** argv, Runner runner) {
+  const std::string_view flag = argc > 1 ? argv[1] : "";
+  if (argc == 2 && flag == kAgentFlag) be_agent();
+  if (argc == 4 && flag == kJoinFlag) be_joining_agent(argv[2], std::atoi(argv[3]));
   if (argc != 3) return;
-  const bool zygote = std::string_view(argv[1]) == kZygoteFlag;
-  if (!zygote && std::string_view(argv[1]) != kWorkerFlag) return;
+  const bool zygote = flag == kZygoteFlag;
+  if (!zygote && flag != kWorkerFlag) return;
   const auto supervisor = static_cast<pid_t>(std::atoi(argv[2]));
   die_with(supervisor);
   prepare_crash_reports();

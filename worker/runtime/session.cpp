@@ -101,6 +101,9 @@ bool Session::receive(bool wait) {
       break;
     case wire::DownReader::Kind::assign:
       break;
+    case wire::DownReader::Kind::recall:  // these are for agents
+    case wire::DownReader::Kind::interrupt:
+    case wire::DownReader::Kind::signal:
     case wire::DownReader::Kind::malformed:
       throw Error("the supervisor sent a message that cannot be read");
   }

@@ -28,16 +28,21 @@ std::string names_of(const std::vector<ShownCommand>& commands) {
   return names;
 }
 
-std::string all_names(const ShownCommand& command) {
-  std::string names;
-  for (const ShownOption& option : command.options)
-    for (const std::string& name : option.names) names += (names.empty() ? "" : " ") + name;
-  return names;
+/// What is typed for it: the option, or the command of a command.
+const std::vector<std::string>& typed(const ShownOption& option) {
+  return option.names.empty() ? option.words : option.names;
 }
 
-/// What bash does behind an option that takes a value.
+std::string all_words(const ShownCommand& command) {
+  std::string words;
+  for (const ShownOption& option : command.options)
+    for (const std::string& word : typed(option)) words += (words.empty() ? "" : " ") + word;
+  return words;
+}
+
+/// What bash does behind an option that takes a value, or a command of a command.
 std::string bash_value(const ShownOption& option) {
-  if (!option.words.empty())
+  if (!option.names.empty() && !option.words.empty())
     return fmt::format("mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\")",
                        fmt::join(option.words, " "));
   if (option.takes_file() || option.takes_folder())
@@ -56,7 +61,11 @@ std::string zsh_argument(const ShownOption& option) {
     if (option.takes_file()) value += "_files";
     if (option.takes_folder()) value += "_files -/";
   }
-  if (option.names.empty()) return "'*:" + quoted(option.help, ":[]\\") + ":'";
+  if (option.names.empty())
+    return fmt::format("'{}:{}:{}'{}", option.words.empty() ? "*" : "1",
+                       quoted(option.help, ":[]\\"),
+                       option.words.empty() ? "" : "(" + option.words.front() + ")",
+                       option.takes_file() ? " '2:FILE:_files'" : "");
   if (option.names.size() == 1) return fmt::format("'{}{}{}'", option.names[0], help, value);
   return fmt::format("'({})'{{{}}}'{}{}'", fmt::join(option.names, " "),
                      fmt::join(option.names, ","), help, value);
@@ -74,7 +83,11 @@ std::string fish_line(const ShownOption& option, const std::string& condition) {
     line += " -x -a '(__fish_complete_directories)'";
   else if (!option.value.empty())
     line += " -x";
-  return line + " -d '" + quoted(option.help, "\\") + "'\n";
+  line += " -d '" + quoted(option.help, "\\") + "'\n";
+  if (option.names.empty() && option.takes_file())
+    line +=
+        "complete -c flagship -n '__fish_seen_subcommand_from " + option.words.front() + "' -F\n";
+  return line;
 }
 
 }  // namespace
@@ -95,9 +108,9 @@ _flagship() {{
                                  names_of(commands));
   for (const ShownCommand& command : commands)
     for (const ShownOption& option : command.options) {
-      if (option.value.empty() || option.names.empty()) continue;
+      if (option.value.empty() || typed(option).empty()) continue;
       std::string patterns;
-      for (const std::string& name : option.names)
+      for (const std::string& name : typed(option))
         patterns += (patterns.empty() ? "" : " | ") + command.name + ":" + name;
       text += fmt::format("    {}) {}; return ;;\n", patterns, bash_value(option));
     }
@@ -105,7 +118,7 @@ _flagship() {{
   for (const ShownCommand& command : commands) {
     const std::string also = command.name.empty() ? names_of(commands) + " " : "";
     text += fmt::format("    {}) words='{}{}' ;;\n", command.name.empty() ? "''" : command.name,
-                        also, all_names(command));
+                        also, all_words(command));
   }
   return text + R"(  esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
@@ -148,7 +161,7 @@ std::string fish_completion(const std::vector<ShownCommand>& commands) {
       text += fmt::format("complete -c flagship -n __fish_use_subcommand -a {} -d '{}'\n",
                           command.name, quoted(command.help, "\\"));
     for (const ShownOption& option : command.options)
-      if (!option.names.empty()) text += fish_line(option, condition);
+      if (!typed(option).empty()) text += fish_line(option, condition);
   }
   return text;
 }

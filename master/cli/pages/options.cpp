@@ -47,12 +47,26 @@ ShownCommand shown(CLI::App& app, const std::string& name) {
   return command;
 }
 
+/// "check FILE"
+ShownOption shown_as_argument(const CLI::App& inner) {
+  ShownOption argument{{}, inner.get_name(), inner.get_description(), {inner.get_name()}};
+  for (const CLI::Option* option : inner.get_options())
+    if (option->get_positional())
+      argument.value += " " + (option->get_required() ? option->get_name(true)
+                                                      : "[" + option->get_name(true) + "]");
+  return argument;
+}
+
 }  // namespace
 
 std::vector<ShownCommand> shown_commands(CLI::App& app) {
   std::vector<ShownCommand> commands{shown(app, "")};
-  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+  const auto all = [](CLI::App*) { return true; };
+  for (CLI::App* command : app.get_subcommands(all)) {
     commands.push_back(shown(*command, command->get_name()));
+    for (const CLI::App* inner : command->get_subcommands(all))
+      commands.back().options.push_back(shown_as_argument(*inner));
+  }
   return commands;
 }
 

@@ -15,13 +15,13 @@ struct ShownOption {
   std::vector<std::string> names;  // "-o", "--output"; none: an argument
   std::string value;               // "DIR"; empty: it has none
   std::string help;
-  std::vector<std::string> words{};  // that its value can be; empty: others than a few words
+  std::vector<std::string> words{};  // that its value, or it, can be; empty: others than a few
 
-  bool takes_file() const { return value == "FILE"; }
+  bool takes_file() const { return value == "FILE" || value.ends_with(" FILE"); }
   bool takes_folder() const { return value == "DIR"; }
 };
 
-/// "flagship" itself, or what may follow it.
+/// "flagship" itself, or what may follow it. Commands of a command are shown as its arguments.
 struct ShownCommand {
   std::string name;  // "fetch"; empty: flagship itself
   std::string help;

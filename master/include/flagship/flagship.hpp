@@ -6,6 +6,7 @@
 #include "flagship/exception.hpp"
 #include "flagship/executor.hpp"
 #include "flagship/future.hpp"
+#include "flagship/hosts.hpp"
 #include "flagship/init.hpp"
 #include "flagship/initializer.hpp"
 #include "flagship/map.hpp"

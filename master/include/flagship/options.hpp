@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "flagship/hosts.hpp"
 #include "flagship/initializer.hpp"
 #include "flagship/isolation.hpp"
 #include "flagship/outcome.hpp"
@@ -47,7 +48,8 @@ struct Limits {
 struct WorkerOutput {
   int worker = 0;  // -1: the process that starts the others
   pid_t pid = 0;
-  std::string_view text;  // only during the call
+  std::string_view text;    // only during the call
+  std::string_view host{};  // another host's, likewise; empty: this one
 };
 
 struct PoolOptions {
@@ -74,6 +76,8 @@ struct PoolOptions {
   // throws is logged and dropped. Empty: this process's stderr, each line after
   // "[pool-1/worker-0] ".
   std::function<void(const WorkerOutput&)> output{};
+  /// Several hosts; then max_workers is not asked. See hosts.hpp.
+  std::optional<Hosts> hosts{};
 };
 
 /// For `with`: how some calls differ from others.
@@ -111,12 +115,30 @@ struct WorkerStatus {
   std::vector<IsolationLayer> isolation{};  // once it has started; see Isolation
 };
 
+enum class HostState { starting, ready, leaving, gone };
+
+/// One agent of another host, or this process's own workers.
+struct HostStatus {
+  std::string name;  // as the hosts file has it; of more than one agent: "main/2"
+  std::string host;  // what the machine calls itself; empty: not known yet
+  HostState state = HostState::starting;
+  pid_t pid = 0;             // of the agent there; 0: none
+  std::string version{};     // of Flagship
+  int cpus = 0;              // that it may use
+  std::uint64_t memory = 0;  // bytes
+  duration round_trip{};     // the shortest seen; zero: none yet
+  duration clock_skew{};     // its time of day is ahead of this machine's by this
+  std::string trouble{};     // why it is gone, or was last
+};
+
 struct PoolStatus {
   std::vector<WorkerStatus> workers;
-  std::size_t queued = 0;   // accepted, not handed over
-  std::size_t held = 0;     // handed over, not ended
-  std::size_t running = 0;  // of these, begun
-  std::size_t deaths = 0;   // workers that ended without being asked to
+  std::vector<HostStatus> hosts;  // with PoolOptions::hosts
+  std::size_t refused = 0;        // peers without a ticket of this pool, with PoolOptions::hosts
+  std::size_t queued = 0;         // accepted, not handed over
+  std::size_t held = 0;           // handed over, not ended
+  std::size_t running = 0;        // of these, begun
+  std::size_t deaths = 0;         // workers that ended without being asked to
 };
 
 /// The CPUs that this process may use: its affinity, cut by its cgroup's quota. At least 1.

@@ -28,6 +28,7 @@ void Scheduler::on(const TasksArrived& event, Time now, Commands& out) {
     record.priority = task.priority;
     record.retries = task.retries;
     record.timeout = task.timeout;
+    record.begun = task.begun;
     if (broken_)
       end(task.task, Why::broken, out);
     else if (terminating_)
@@ -155,6 +156,7 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
   workers_.free_place(worker, record.place);
   if (how == How::recalled) return requeue_first(task, out);
   ++worker.done;
+  if (how == How::died && may_begin_again(record)) return requeue_first(task, out);
   if (how == How::raised && record.retries > 0 && !terminating_) {
     --record.retries;
     ++record.begun;
@@ -163,6 +165,12 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
   }
   out.ends.push_back({task, Why::result, record.worker, index, record.begun + 1u});
   tasks_.forget(task);
+}
+
+std::optional<WorkerRef> Scheduler::holder_of(Ticket ticket) const {
+  if (!is_held(ticket)) return std::nullopt;
+  const std::uint32_t id = tasks_[task_of(ticket)].worker;
+  return WorkerRef{id, workers_[id].incarnation};
 }
 
 // Tickets of an earlier handing over are not.
@@ -194,6 +202,8 @@ void Scheduler::on(const WorkerReady& event, Time now, Commands& out) {
   if (worker == nullptr || worker->life != Life::starting) return;
   worker->life = Life::ready;
   worker->setting_up = event.setting_up;
+  if (event.concurrency > 0) worker->concurrency = event.concurrency;
+  worker->lag = event.lag;
   worker->ready_at = worker->heard = now;
   settle(event.worker.id, now, out);
   proceed(now, out);
@@ -204,6 +214,15 @@ void Scheduler::on(const WorkerSetUp& event, Time now, Commands&) {
   if (worker == nullptr || !worker->setting_up) return;
   worker->setting_up = false;
   worker->ready_at = now;
+}
+
+void Scheduler::on(const WorkerLeaves& event, Time now, Commands& out) {
+  Worker* const worker = workers_.find(event.worker);
+  if (worker == nullptr || worker->life != Life::ready || worker->retiring) return;
+  worker->retiring = true;
+  if (worker->held > 0) take_back(event.worker.id, worker->held, out);
+  settle(event.worker.id, now, out);
+  proceed(now, out);
 }
 
 void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
@@ -230,11 +249,17 @@ void Scheduler::lose_task(Ticket ticket, bool begun, Commands& out) {
   const TaskId task = task_of(ticket);
   TaskRecord& record = tasks_[task];
   record.where = Where::nowhere;
-  if (begun) ++record.begun;
-  if (begun && (settings_.on_death != OnDeath::retry || record.begun >= settings_.max_attempts ||
-                terminating_))
-    return end(task, Why::worker_died, out);
-  requeue_first(task, out);
+  if (!begun || may_begin_again(record)) return requeue_first(task, out);
+  ++record.begun;
+  end(task, Why::worker_died, out);
+}
+
+// Its worker died while it ran.
+bool Scheduler::may_begin_again(TaskRecord& record) const {
+  if (settings_.on_death != OnDeath::retry || terminating_) return false;
+  if (record.begun + 1 >= settings_.max_attempts) return false;
+  ++record.begun;
+  return true;
 }
 
 // It keeps its turn; but after the end there is no turn any more.
@@ -246,13 +271,13 @@ void Scheduler::requeue_first(TaskId task, Commands& out) {
 
 void Scheduler::on(const StartFailed& event, Time now, Commands& out) {
   if (Worker* const worker = workers_.find(event.worker))
-    bury(event.worker, *worker, false, event.cause, now, out);
+    bury(event.worker, *worker, false, event.cause, now, out, event.hopeless);
   proceed(now, out);
 }
 
 // The process is over; its place backs off when it achieved nothing.
 void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause,
-                     Time now, Commands& out) {
+                     Time now, Commands& out, bool hopeless) {
   held_ -= worker.held;
   worker.held = 0;
   worker.by_place.clear();
@@ -263,6 +288,10 @@ void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::st
   looks_.remove(ref.id);
   harvests_.remove(ref.id);
   worker.life = Life::none;
+  if (worker.agent) {
+    lose_agent(worker, fruitful, hopeless, cause, now, out);
+    return workers_.refresh(ref.id);
+  }
   fruitless_ = fruitful ? 0 : fruitless_ + 1;
   if (fruitless_ > 0 && !terminating_) {
     worker.life = Life::backing_off;
@@ -271,6 +300,20 @@ void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::st
   workers_.refresh(ref.id);
   if (fruitless_ >= settings_.max_fruitless && !broken_ && !terminating_)
     break_pool("no worker could be kept alive: " + cause, out);
+}
+
+// One host's trouble is not the pool's, as long as there is another.
+void Scheduler::lose_agent(Worker& worker, bool fruitful, bool hopeless, const std::string& cause,
+                           Time now, Commands& out) {
+  worker.fruitless = fruitful ? 0 : worker.fruitless + 1;
+  if (stopping_ || terminating_) return;
+  // Also after a good life: what ended it, its host or the way there, takes a moment to come back.
+  worker.life = Life::backing_off;
+  worker.start_at =
+      now + settings_.first_agent_backoff * (1 << std::clamp(worker.fruitless - 1, 0, 10));
+  if (!hopeless && worker.fruitless < settings_.max_fruitless) return;
+  worker.life = Life::given_up;
+  if (workers_.all_given_up()) break_pool("no host can be used: " + cause, out);
 }
 
 void Scheduler::break_pool(const std::string& cause, Commands& out) {
@@ -350,7 +393,9 @@ void Scheduler::proceed(Time now, Commands& out) {
 
 void Scheduler::grow(Time now, Commands& out) {
   const std::size_t outstanding = tasks_.queued() + held_;
-  const bool all = settings_.eager && !stopping_ && !dismissed_;
+  // Other hosts take their time: all are called as soon as there is anything to do.
+  const bool early = settings_.eager || (!settings_.agents.empty() && outstanding > 0);
+  const bool all = early && !stopping_ && !dismissed_;
   const std::size_t wanted =
       all ? workers_.size() : std::min<std::size_t>(outstanding, workers_.size());
   for (std::size_t i = workers_.backing_off().size(); i-- > 0;) {  // those that go leave the set
@@ -379,7 +424,7 @@ void Scheduler::start(std::uint32_t id, Commands& out) {
 }
 
 void Scheduler::dispatch(Time now, Commands& out) {
-  std::size_t hands = workers_.idle().size() + workers_.partial().size() + workers_.starting();
+  std::size_t hands = this->hands();
   while (tasks_.queued() > 0) {
     if (workers_.idle().empty() && workers_.partial().empty()) return;
     const bool idle = !workers_.idle().empty();
@@ -387,12 +432,23 @@ void Scheduler::dispatch(Time now, Commands& out) {
     if (!idle && tasks_.queued() <= workers_.starting()) return;
     const std::uint32_t id =
         idle ? workers_.idle().last() : workers_.partial().at(turn_++ % workers_.partial().size());
-    const std::size_t share = (tasks_.queued() + hands - 1) / hands;
-    if (hands > 1) --hands;  // each gets one share
+    const std::size_t its = settings_.agents.empty() ? 1 : workers_[id].concurrency;
+    const std::size_t share = (tasks_.queued() * its + hands - 1) / hands;
+    hands = hands > its ? hands - its : 1;  // each gets one share
     give(id,
          static_cast<std::uint32_t>(std::min<std::size_t>(share, workers_.credit(workers_[id]))),
          now, out);
   }
+}
+
+// Among how many what waits is shared out: workers, or with agents, the calls that they run at
+// once.
+std::size_t Scheduler::hands() const {
+  std::size_t all = workers_.starting();
+  if (settings_.agents.empty()) return all + workers_.idle().size() + workers_.partial().size();
+  for (const IndexSet* open : {&workers_.idle(), &workers_.partial()})
+    for (std::size_t i = 0; i < open->size(); ++i) all += workers_[open->at(i)].concurrency;
+  return all;
 }
 
 void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& out) {
@@ -425,7 +481,7 @@ void Scheduler::rebalance(Time now, Commands& out) {
   for (std::size_t i = 0; i < workers_.ahead().size(); ++i) {
     const std::uint32_t id = workers_.ahead().at(i);
     const Worker& worker = workers_[id];
-    if (now - worker.heard < settings_.rebalance_after) continue;
+    if (now - worker.heard < settings_.rebalance_after + worker.lag) continue;
     take_back(id, (worker.held - worker.concurrency + 1) / 2, out);
   }
 }
@@ -444,7 +500,7 @@ void Scheduler::take_back(std::uint32_t id, std::size_t most, Commands& out) {
 
 void Scheduler::settle(std::uint32_t id, Time now, Commands& out) {
   Worker& worker = workers_[id];
-  const std::uint32_t most = settings_.max_tasks_per_worker;
+  const std::uint32_t most = workers_.most_tasks(worker);
   if (worker.life == Life::ready && worker.held == 0) {
     worker.idle_since = now;
     if (worker.retiring || (most > 0 && worker.done >= most)) {
@@ -483,6 +539,9 @@ void Scheduler::drain(std::uint32_t id, Commands& out) {
 
 void Scheduler::drain_all(Commands& out) {
   while (!workers_.ready().empty()) drain(workers_.ready().last(), out);
+  // An agent may be waited for without end.
+  for (std::uint32_t id = workers_.first_agent(); id < workers_.size(); ++id)
+    if (workers_[id].life == Life::starting) drain(id, out);
   while (!workers_.backing_off().empty()) {
     const std::uint32_t id = workers_.backing_off().last();
     workers_[id].life = Life::none;

@@ -36,6 +36,8 @@ class Scheduler {
   std::size_t held() const { return held_; }
   std::size_t stale_results() const { return stale_results_; }
   const WorkerTable& workers() const { return workers_; }
+  /// Who holds it; nothing: nobody.
+  std::optional<WorkerRef> holder_of(Ticket ticket) const;
   const Settings& settings() const { return settings_; }
 
  private:
@@ -46,6 +48,7 @@ class Scheduler {
   void on(const TaskStopped&, Time, Commands&);
   void on(const WorkerReady&, Time, Commands&);
   void on(const WorkerSetUp&, Time, Commands&);
+  void on(const WorkerLeaves&, Time, Commands&);
   void on(const ResultsArrived&, Time, Commands&);
   void on(const WorkerGone&, Time, Commands&);
   void on(const StartFailed&, Time, Commands&);
@@ -59,8 +62,12 @@ class Scheduler {
   void release(Worker& worker, TaskRecord& record);
   void requeue_first(TaskId task, Commands& out);
   void lose_task(Ticket ticket, bool begun, Commands& out);
+  bool may_begin_again(TaskRecord& record) const;
+  void lose_agent(Worker& worker, bool fruitful, bool hopeless, const std::string& cause, Time now,
+                  Commands& out);
+  std::size_t hands() const;
   void bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause, Time now,
-            Commands& out);
+            Commands& out, bool hopeless = false);
   void end(TaskId task, Why why, Commands& out);
   void break_pool(const std::string& cause, Commands& out);
 

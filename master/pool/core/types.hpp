@@ -40,7 +40,7 @@ enum class OnDeath { fail_task, retry, break_pool };
 struct Settings {
   std::uint32_t max_workers = 1;
   std::uint32_t concurrency =
-      0;  // calls that run at once in all workers together; 0: one in each worker
+      0;  // calls that run at once in all workers together, agents apart; 0: one in each
   OnDeath on_death = OnDeath::fail_task;
   int max_attempts = 3;
   std::uint32_t max_tasks_per_worker = 0;  // then the worker is replaced; 0: no limit
@@ -60,6 +60,10 @@ struct Settings {
       std::chrono::seconds(1);  // a worker that was set up for this long was worth its start
   Duration first_backoff =
       std::chrono::milliseconds(20);  // before a start after a fruitless one; doubles
+  /// The last of the workers are agents of other hosts: how many calls each is thought to run at
+  /// once, until it says so.
+  std::vector<std::uint32_t> agents{};
+  Duration first_agent_backoff = std::chrono::seconds(1);  // likewise for them; each for itself
 };
 
 // ---- events
@@ -68,8 +72,9 @@ struct Settings {
 struct NewTask {
   TaskId task = 0;
   int priority = 0;
-  int retries = 0;     // more attempts after it threw
-  Duration timeout{};  // of running time; zero: none
+  int retries = 0;          // more attempts after it threw
+  Duration timeout{};       // of running time; zero: none
+  std::uint16_t begun = 0;  // attempts elsewhere
 };
 
 /// In the order in which they are to begin, priorities apart.
@@ -111,15 +116,23 @@ struct TaskStopped {
 
 struct WorkerReady {
   WorkerRef worker;
-  bool setting_up = false;  // it runs something before its first task, and says when it has
+  bool setting_up = false;        // it runs something before its first task, and says when it has
+  std::uint32_t concurrency = 0;  // calls that it runs at once; 0: as it was started for
+  Duration lag{};                 // to it and back
 };
 
 struct WorkerSetUp {
   WorkerRef worker;
 };
 
-/// `failed`: it could not be run at all, so trying again is pointless.
-enum class How : std::uint8_t { returned, raised, recalled, failed };
+/// The worker goes by itself once it has nothing left: it is given nothing more, and what it has
+/// not begun is asked for.
+struct WorkerLeaves {
+  WorkerRef worker;
+};
+
+/// `failed`: trying again is pointless. `died`: an agent's own worker did, in this call.
+enum class How : std::uint8_t { returned, raised, recalled, failed, died };
 
 struct ResultsArrived {
   WorkerRef worker;
@@ -139,6 +152,7 @@ struct WorkerGone {
 struct StartFailed {
   WorkerRef worker;
   std::string cause;
+  bool hopeless = false;  // an agent's: another start would end the same way
 };
 
 /// No more tasks come. Workers leave once everything has ended.
@@ -159,8 +173,8 @@ struct PoolBroke {
 struct Tick {};
 
 using Event = std::variant<TasksArrived, TaskCancelled, TasksTakenBack, WorkerSeen, TaskStopped,
-                           WorkerReady, WorkerSetUp, ResultsArrived, WorkerGone, StartFailed,
-                           ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
+                           WorkerReady, WorkerSetUp, WorkerLeaves, ResultsArrived, WorkerGone,
+                           StartFailed, ShutdownAsked, TerminateAsked, PoolBroke, Tick>;
 
 // ---- commands
 // ------------------------------------------------------------------------------------
@@ -198,7 +212,7 @@ struct AssignedTask {
 };
 
 /// Take these back in the claim page where they have not begun, and answer with TasksTakenBack:
-/// others are idle.
+/// others are idle. An agent is asked for them, and reports those that it gives back as `recalled`.
 struct TakeBack {
   WorkerRef worker;
   std::vector<AssignedTask> tasks;

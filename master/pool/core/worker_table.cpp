@@ -27,9 +27,13 @@ WorkerTable::WorkerTable(const Settings& settings)
   for (IndexSet* set : {&idle_, &partial_, &ahead_, &vacant_, &ready_, &backing_off_})
     set->resize(n);
   for (std::uint32_t id = n; id-- > 0;) {  // so that 0 is the first to be started
-    if (settings.concurrency > 0) {
-      const std::uint32_t rest = id < settings.concurrency % n ? 1 : 0;
-      workers_[id].concurrency = std::max(1u, settings.concurrency / n + rest);
+    workers_[id].agent = id >= first_agent();
+    if (workers_[id].agent) {
+      workers_[id].concurrency = std::max(1u, settings.agents[id - first_agent()]);
+    } else if (settings.concurrency > 0) {
+      const std::uint32_t own = first_agent();
+      const std::uint32_t rest = id < settings.concurrency % own ? 1 : 0;
+      workers_[id].concurrency = std::max(1u, settings.concurrency / own + rest);
     }
     vacant_.put(id, true);
   }
@@ -38,15 +42,16 @@ WorkerTable::WorkerTable(const Settings& settings)
 Worker* WorkerTable::find(WorkerRef ref) {
   if (ref.id >= size()) return nullptr;
   Worker& worker = workers_[ref.id];
-  const bool alive = worker.life != Life::none && worker.life != Life::backing_off;
+  const bool alive = worker.life != Life::none && worker.life != Life::backing_off &&
+                     worker.life != Life::given_up;
   return alive && worker.incarnation == ref.incarnation ? &worker : nullptr;
 }
 
 std::uint32_t WorkerTable::window(const Worker& worker) const {
-  const auto long_call = static_cast<double>(settings_.no_lookahead.count());
+  const auto long_call = static_cast<double>((settings_.no_lookahead + 4 * worker.lag).count());
   double ahead = 0;
   if (worker.mean_ns >= 0 && worker.mean_ns < long_call) {
-    const auto time = static_cast<double>(settings_.window_time.count());
+    const auto time = static_cast<double>((settings_.window_time + worker.lag).count());
     ahead = std::max(1.0, time * worker.concurrency / std::max(worker.mean_ns, 1.0));
   }
   const double window =
@@ -58,9 +63,8 @@ std::uint32_t WorkerTable::credit(const Worker& worker) const {
   if (worker.life != Life::ready || worker.retiring) return 0;
   const auto taken = static_cast<std::uint32_t>(worker.held + worker.taken_back.size());
   std::uint32_t most = window(worker);
-  if (settings_.max_tasks_per_worker > 0)
-    most = std::min(most, settings_.max_tasks_per_worker -
-                              std::min(worker.done, settings_.max_tasks_per_worker));
+  if (const std::uint32_t tasks = most_tasks(worker); tasks > 0)
+    most = std::min(most, tasks - std::min(worker.done, tasks));
   return taken < most ? most - taken : 0;
 }
 
@@ -76,15 +80,23 @@ void WorkerTable::refresh(std::uint32_t id) {
   vacant_.put(id, worker.life == Life::none);
   ready_.put(id, worker.life == Life::ready);
   backing_off_.put(id, worker.life == Life::backing_off);
-  const auto counts = [](Life life) {
-    return life == Life::starting || life == Life::backing_off ? 1u : 0u;
+  // Work is not kept for agents: one may be waiting for its turn on a cluster.
+  const auto counts = [&worker](Life life) {
+    return !worker.agent && (life == Life::starting || life == Life::backing_off) ? 1u : 0u;
   };
   starting_ += counts(worker.life) - counts(lives_[id]);
+  const auto useless = [](Life life) { return life == Life::given_up ? 1u : 0u; };
+  given_up_ += useless(worker.life) - useless(lives_[id]);
   const auto leaves = [](Life life) {
     return life == Life::draining || life == Life::stopping ? 1u : 0u;
   };
   leaving_ += leaves(worker.life) - leaves(lives_[id]);
   lives_[id] = worker.life;
+}
+
+bool WorkerTable::all_given_up() const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const Worker& worker) { return worker.life == Life::given_up; });
 }
 
 std::uint32_t WorkerTable::take_place(Worker& worker, Ticket ticket) {

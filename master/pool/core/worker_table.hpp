@@ -25,8 +25,9 @@ class IndexSet {
   std::vector<std::uint32_t> at_;
 };
 
-/// `stopping`: it is being killed for a task that was stopped.
-enum class Life : std::uint8_t { none, backing_off, starting, ready, draining, stopping };
+/// `stopping`: it is being killed for a task that was stopped. `given_up`: an agent whose host is
+/// of no use.
+enum class Life : std::uint8_t { none, backing_off, starting, ready, draining, stopping, given_up };
 
 /// One place for a worker and what it holds. A place outlives its processes: `incarnation` tells
 /// them apart.
@@ -39,6 +40,9 @@ struct Worker {
   bool fruitful = false;    // this incarnation has begun or ended a task
   bool setting_up = false;  // it has said Hello, and does what comes before its first task
   bool retiring = false;    // it is given nothing more, and leaves once it holds nothing
+  bool agent = false;       // of another host: its claim page is not shared
+  int fruitless = 0;        // an agent's: lives in a row that ended without having begun a task
+  Duration lag{};           // an agent's: to it and back
   double mean_ns = -1;      // running time of a call lately; negative: not known yet
   Time ready_at{};
   Time heard{};                  // when it last delivered, or was first given something
@@ -64,6 +68,10 @@ class WorkerTable {
   /// How many more it may be given now.
   std::uint32_t credit(const Worker& worker) const;
   std::uint32_t window(const Worker& worker) const;
+  /// That it runs in its life; 0: no limit.
+  std::uint32_t most_tasks(const Worker& worker) const {
+    return worker.agent ? 0 : settings_.max_tasks_per_worker;  // its own workers count theirs
+  }
   /// To be called after any change to a worker's life, holdings or mean.
   void refresh(std::uint32_t id);
 
@@ -79,7 +87,14 @@ class WorkerTable {
   const IndexSet& ready() const { return ready_; }      // neither coming nor going
   const IndexSet& backing_off() const { return backing_off_; }
   std::uint32_t starting() const { return starting_; }
-  std::uint32_t live() const { return size() - static_cast<std::uint32_t>(vacant_.size()); }
+  std::uint32_t live() const {
+    return size() - static_cast<std::uint32_t>(vacant_.size()) - given_up_;
+  }
+  std::uint32_t first_agent() const {
+    return size() - static_cast<std::uint32_t>(settings_.agents.size());
+  }
+  /// Agents are all that there is, and all are given up.
+  bool all_given_up() const;
   /// Of these, how many are here to stay.
   std::uint32_t staying() const { return live() - leaving_; }
 
@@ -90,6 +105,7 @@ class WorkerTable {
   IndexSet idle_, partial_, ahead_, vacant_, ready_, backing_off_;
   std::uint32_t starting_ = 0;
   std::uint32_t leaving_ = 0;
+  std::uint32_t given_up_ = 0;
 };
 
 }  // namespace flagship::core

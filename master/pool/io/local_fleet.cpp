@@ -18,6 +18,7 @@
 
 #include "master/pool/io/descriptors.hpp"
 #include "master/pool/io/memory.hpp"
+#include "master/pool/io/zmq_frames.hpp"
 
 extern "C" {  // glibc 2.36's header forgets to say so
 #include <sys/pidfd.h>
@@ -30,6 +31,7 @@ constexpr std::uint64_t kResultsKey = ~0ull;
 constexpr std::uint64_t kWakeKey = ~0ull - 1;
 constexpr std::uint64_t kOutputsKey = ~0ull - 2;
 constexpr std::uint64_t kStartsKey = ~0ull - 3;
+constexpr std::uint64_t kGuestKey = ~0ull - 4;
 constexpr std::uint64_t kConnectKey = 1ull
                                       << 32;  // + worker: its task socket can be written, perhaps
 constexpr std::size_t kMostMessages = 64;  // of one look, so that deaths and callers get their turn
@@ -61,20 +63,6 @@ pid_t sender_of(zmq::message_t& message) {
   const std::string_view digits = address.substr(address.rfind(':') + 1);
   std::from_chars(digits.data(), digits.data() + digits.size(), pid);
   return pid;
-}
-
-wire::Blob blob_of(zmq::message_t&& message) {
-  auto owner = std::make_shared<zmq::message_t>(std::move(message));
-  return {owner->to_string_view(), owner};
-}
-
-zmq::message_t message_of(wire::Frame& frame) {
-  if (!frame.shared && frame.own.size() < wire::kOwnFrameBytes)
-    return zmq::message_t(frame.own.data(), frame.own.size());
-  auto* const kept = new wire::Frame(std::move(frame));  // libzmq gives it back when it is out
-  return zmq::message_t(
-      const_cast<char*>(kept->bytes().data()), kept->bytes().size(),
-      [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
 }
 
 }  // namespace
@@ -141,6 +129,8 @@ void LocalFleet::watch(int fd, std::uint64_t key) {
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot watch a descriptor");
 }
+
+void LocalFleet::watch_also(int fd) { watch(fd, kGuestKey); }
 
 std::string LocalFleet::start(core::WorkerRef ref) {
   Worker& worker = workers_[ref.id];
@@ -232,7 +222,7 @@ void LocalFleet::mention_silent_zygote() {
 void LocalFleet::send(core::WorkerRef ref, wire::Frames&& message) {
   Worker& worker = workers_[ref.id];
   if (worker.pid == 0 && !worker.ordered) return;  // its death is about to be told
-  if (worker.unsent.empty() && send_now(worker, message)) return;
+  if (worker.unsent.empty() && pool::send(worker.tasks, message)) return;
   if (worker.unsent.empty()) {
     blocked_.push_back(ref.id);
     watch(worker.tasks.get(zmq::sockopt::fd), kConnectKey + ref.id);
@@ -240,20 +230,11 @@ void LocalFleet::send(core::WorkerRef ref, wire::Frames&& message) {
   worker.unsent.push_back(std::move(message));
 }
 
-bool LocalFleet::send_now(Worker& worker, wire::Frames& message) {
-  if ((worker.tasks.get(zmq::sockopt::events) & ZMQ_POLLOUT) == 0) return false;
-  for (std::size_t i = 0; i < message.size(); ++i) {
-    const auto more = i + 1 < message.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-    worker.tasks.send(message_of(message[i]), zmq::send_flags::dontwait | more);
-  }
-  return true;
-}
-
 void LocalFleet::flush_unsent() {
   std::erase_if(blocked_, [this](std::uint32_t id) {
     Worker& worker = workers_[id];
     const bool there = worker.pid != 0 || worker.ordered;
-    while (!worker.unsent.empty() && there && send_now(worker, worker.unsent.front()))
+    while (!worker.unsent.empty() && there && pool::send(worker.tasks, worker.unsent.front()))
       worker.unsent.pop_front();
     if (there && !worker.unsent.empty()) return false;
     if (worker.tasks)
@@ -343,21 +324,10 @@ void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
 }
 
 void LocalFleet::read_results(Happenings& out) {
-  zmq::message_t frame;
-  while (out.messages.size() < kMostMessages && results_.recv(frame, zmq::recv_flags::dontwait)) {
-    const pid_t sender = sender_of(frame);
-    wire::Blobs message;
-    bool more = frame.more();
-    message.push_back(blob_of(std::move(frame)));
-    while (more) {
-      zmq::message_t part;
-      if (!results_.recv(part, zmq::recv_flags::dontwait)) break;
-      more = part.more();
-      message.push_back(blob_of(std::move(part)));
-    }
-    out.messages.push_back({sender, std::move(message)});
-    frame = zmq::message_t();
-  }
+  std::shared_ptr<zmq::message_t> first;
+  wire::Blobs message;
+  while (out.messages.size() < kMostMessages && receive(results_, first, message))
+    out.messages.push_back({sender_of(*first), std::move(message)});
 }
 
 void LocalFleet::explain(const Worker& worker, Death& death) {

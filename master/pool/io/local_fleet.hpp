@@ -51,10 +51,17 @@ class LocalFleet final : public Fleet {
   bool weighs() const { return settings_.memory && !groups_; }
   ClaimPage& claims(core::WorkerRef worker) override { return workers_[worker.id].claims; }
   pid_t pid(core::WorkerRef worker) const override;
-  const std::string& host() const override { return host_; }
+  const std::string& host(core::WorkerRef) const override { return host_; }
   void bury(core::WorkerRef worker) override;
   void wait(detail::Deadline deadline, Happenings& out) override;
   std::shared_ptr<detail::Waker> waker() override;
+
+  /// `wait` also ends when this can be read.
+  void watch_also(int fd);
+  /// The private folder of this pool's sockets.
+  const std::string& folder() const { return dir_.path(); }
+  /// What workers print.
+  Outputs& outputs() { return outputs_; }
 
  private:
   class EventFd;
@@ -72,7 +79,6 @@ class LocalFleet final : public Fleet {
     std::deque<wire::Frames> unsent;  // until it has connected
   };
 
-  bool send_now(Worker& worker, wire::Frames& message);
   void flush_unsent();
   void read_results(Happenings& out);
   void read_starts(Happenings& out);

@@ -103,10 +103,21 @@ std::string Outputs::name_of(std::uint32_t worker) const {
   return pool_ + (worker == zygote() ? "/zygote" : "/worker-" + std::to_string(worker));
 }
 
+void Outputs::pass_on(const WorkerOutput& output) {
+  const std::string name =
+      pool_ + "/" + std::string(output.host) + "/worker-" + std::to_string(output.worker);
+  give(name, output);
+}
+
 void Outputs::give_on(std::uint32_t worker, const std::string& lines) {
-  if (!sink_) return printer_.add("[" + name_of(worker) + "] ", lines);
+  give(name_of(worker),
+       {worker == zygote() ? -1 : static_cast<int>(worker), pipes_[worker].pid, lines});
+}
+
+void Outputs::give(const std::string& name, const WorkerOutput& output) {
+  if (!sink_) return printer_.add("[" + name + "] ", output.text);
   try {
-    sink_({worker == zygote() ? -1 : static_cast<int>(worker), pipes_[worker].pid, lines});
+    sink_(output);
   } catch (...) {
     detail::log_dropped_exception("what takes the output of workers");
   }

@@ -32,6 +32,8 @@ class Outputs {
   /// The end that a new worker writes to. Throws std::system_error.
   UniqueFd open(std::uint32_t worker);
   void started(std::uint32_t worker, pid_t pid) { pipes_[worker].pid = pid; }
+  /// What a worker of another host printed; whole lines.
+  void pass_on(const WorkerOutput& output);
   /// A line in its name that it did not print.
   void say(std::uint32_t worker, std::string&& line);
   /// Gives on what is left, as far as it is there now. The last lines of this worker's life.
@@ -60,6 +62,7 @@ class Outputs {
   std::size_t read_some(std::uint32_t worker);
   void take_lines(std::uint32_t worker);
   void give_on(std::uint32_t worker, const std::string& lines);
+  void give(const std::string& name, const WorkerOutput& output);
   void forget(Pipe& pipe);
 
   const std::string pool_;

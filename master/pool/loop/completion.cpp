@@ -40,6 +40,8 @@ wire::Raised raised_of(detail::RemoteCall& call, const wire::CallResult& result)
           SerializationError("the result of '" + std::string(call.name()) +
                              "' could not be written: " + wire::packed_message(result.payload)))};
     case wire::CallEnding::recalled:
+    case wire::CallEnding::timed_out:  // these two never come here
+    case wire::CallEnding::worker_died:
       break;
   }
   return {std::make_exception_ptr(CancelledError())};
@@ -73,6 +75,9 @@ void complete(detail::RemoteCall& call, const wire::CallResult& result, std::uin
     facts.system = result.usage->system;
     facts.peak_rss = result.usage->peak_rss;
   }
+  if (result.ending != wire::CallEnding::returned &&
+      call.take_answer(static_cast<std::uint8_t>(result.ending), result.payload))
+    return static_cast<void>(call.finish(Ending::raised, nullptr, std::move(facts)));
   wire::Raised raised = raised_of(call, result);
   if (!raised.backtrace.empty()) facts.place = with_backtrace(place, std::move(raised.backtrace));
   const Ending ending = raised.error ? Ending::raised : Ending::returned;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "common/wire/frames.hpp"
 #include "flagship/detail/state.hpp"
 #include "flagship/error.hpp"
+#include "flagship/options.hpp"
 #include "master/pool/core/types.hpp"
 
 namespace flagship::pool {
@@ -20,6 +22,7 @@ struct Happenings {
   struct Message {
     pid_t sender = 0;  // as the kernel says; 0: unknown
     wire::Blobs blobs;
+    std::optional<core::WorkerRef> agent{};  // as its key or its carrier says
   };
   std::vector<Message> messages;
   struct Gone {
@@ -30,12 +33,15 @@ struct Happenings {
   struct NotStarted {
     core::WorkerRef worker;
     std::string cause;
+    bool hopeless = false;
   };
   std::vector<NotStarted> not_started;
+  std::vector<core::WorkerRef> leaving;  // agents that want to go once they have nothing left
   void clear() {
     messages.clear();
     gone.clear();
     not_started.clear();
+    leaving.clear();
   }
 };
 
@@ -58,7 +64,12 @@ class Fleet {
   virtual ClaimPage& claims(core::WorkerRef worker) = 0;
   /// 0: it has no process yet.
   virtual pid_t pid(core::WorkerRef worker) const = 0;
-  virtual const std::string& host() const = 0;
+  virtual const std::string& host(core::WorkerRef worker) const = 0;
+  /// It is the agent of another host: its claims are not shared, it keeps its workers' time limits
+  /// itself, and how long it takes to start is the fleet's to judge.
+  virtual bool is_agent(core::WorkerRef) const { return false; }
+  /// The hosts, and the workers of each agent as it last said; appended.
+  virtual void describe(PoolStatus&) const {}
   /// Nothing more is wanted of a worker that is gone.
   virtual void bury(core::WorkerRef worker) = 0;
 

@@ -5,6 +5,8 @@
 #include <csignal>
 #include <utility>
 
+#include "common/wire/lost.hpp"
+
 namespace flagship::pool {
 namespace {
 
@@ -21,9 +23,12 @@ core::How how_of(wire::CallEnding ending) {
       return core::How::raised;
     case wire::CallEnding::recalled:
       return core::How::recalled;
+    case wire::CallEnding::worker_died:
+      return core::How::died;
     case wire::CallEnding::unknown_function:
     case wire::CallEnding::bad_arguments:
     case wire::CallEnding::bad_result:
+    case wire::CallEnding::timed_out:
       break;
   }
   return core::How::failed;
@@ -62,6 +67,7 @@ void Loop::run_until_finished() {
     if (scheduler_.finished()) return;
     wait();
     for (const Happenings::Message& message : happenings_.messages) on_message(message);
+    for (const Ref agent : happenings_.leaving) handle(core::WorkerLeaves{agent});
     for (const Happenings::NotStarted& failed : happenings_.not_started) on_not_started(failed);
     for (Happenings::Gone& gone : happenings_.gone)
       dying_.push_back({std::move(gone), now_ + kLastResults});
@@ -113,7 +119,8 @@ void Loop::read_mailbox() {
     const int priority = call->priority;
     const int retries = call->retries;
     const duration timeout = timeout_of(*call);
-    new_tasks_.push_back({keep(std::move(call)), priority, retries, timeout});
+    const auto begun = static_cast<std::uint16_t>(call->attempts_before);
+    new_tasks_.push_back({keep(std::move(call)), priority, retries, timeout, begun});
   }
   if (!new_tasks_.empty()) handle(core::TasksArrived{new_tasks_});
   for (const auto& call : requests_.cancelled)
@@ -121,7 +128,7 @@ void Loop::read_mailbox() {
       handle(core::TaskCancelled{call->task});
   for (const auto& call : requests_.stopped)
     if (call->task < calls_.size() && calls_[call->task].get() == call.get())
-      handle(core::TaskStopped{core::make_ticket(call->task, call->stamp)});
+      on_stopped_by_caller(core::make_ticket(call->task, call->stamp));
   if (requests_.cancel_pending)
     for (const auto& call : std::vector(calls_))
       if (call) call->cancel();  // comes back through the mailbox
@@ -130,6 +137,14 @@ void Loop::read_mailbox() {
     end_by_ = std::min(*requests_.deadline, end_by_.value_or(*requests_.deadline));
   if (requests_.shutdown) handle(core::ShutdownAsked{requests_.cancel_pending});
   for (const auto& request : requests_.status) request->answer(status());
+}
+
+// An agent outlives what it is told to stop.
+void Loop::on_stopped_by_caller(core::Ticket ticket) {
+  const std::optional<Ref> holder = scheduler_.holder_of(ticket);
+  if (!holder || !fleet_->is_agent(*holder)) return handle(core::TaskStopped{ticket});
+  fleet_->send(*holder, writer_.interrupt({&ticket, 1}));
+  handle(core::TaskCancelled{core::task_of(ticket)});
 }
 
 duration Loop::timeout_of(const detail::RemoteCall& call) const {
@@ -184,7 +199,9 @@ PoolStatus Loop::status() const {
   status.deaths = deaths_;
   for (const auto& call : calls_)
     if (call && call->state() == State::running) ++status.running;
+  fleet_->describe(status);
   for (const Life& life : lives_) {
+    if (life.alive && fleet_->is_agent(life.worker)) continue;  // has described its own
     const pid_t pid = life.alive ? fleet_->pid(life.worker) : 0;
     if (pid == 0) continue;  // somebody may want to signal it, and 0 is his own group
     const core::Worker& worker = scheduler_.workers()[life.worker.id];
@@ -243,7 +260,7 @@ void Loop::start(const core::StartWorker& command) {
   life.worker = command.worker;
   life.alive = true;
   life.concurrency = command.concurrency;
-  life.limit = now_ + settings_.start_limit;
+  if (!fleet_->is_agent(command.worker)) life.limit = now_ + settings_.start_limit;
   std::string cause = fleet_->start(command.worker);
   if (cause.empty()) return;
   life = {};
@@ -252,6 +269,7 @@ void Loop::start(const core::StartWorker& command) {
 
 void Loop::assign(const core::Assign& command, const core::Commands& commands) {
   ClaimPage& claims = fleet_->claims(command.worker);
+  const bool lend = fleet_->is_agent(command.worker);
   std::size_t bytes = 0;
   const auto send = [&] {
     if (writer_.batched() > 0) fleet_->send(command.worker, writer_.take_assign());
@@ -263,7 +281,10 @@ void Loop::assign(const core::Assign& command, const core::Commands& commands) {
     call.stamp = core::stamp_of(task.ticket);
     call.place = &claims[task.place];
     call.assigned = now_;
-    call.place->hold(call.stamp);
+    if (lend)
+      call.place->lend(call.stamp);
+    else
+      call.place->hold(call.stamp);
     if (!call.hand_over()) {
       follow_ups_.emplace_back(core::TaskCancelled{core::task_of(task.ticket), true});
       continue;
@@ -279,6 +300,10 @@ void Loop::assign(const core::Assign& command, const core::Commands& commands) {
 
 void Loop::take_back(const core::TakeBack& command) {
   std::vector<core::Ticket> taken;
+  if (fleet_->is_agent(command.worker)) {
+    for (const core::AssignedTask& task : command.tasks) taken.push_back(task.ticket);
+    return fleet_->send(command.worker, writer_.recall(taken));
+  }
   for (const core::AssignedTask& task : command.tasks)
     if (calls_[core::task_of(task.ticket)]->take_back()) taken.push_back(task.ticket);
   if (!taken.empty())
@@ -287,6 +312,10 @@ void Loop::take_back(const core::TakeBack& command) {
 
 void Loop::look(Ref worker) {
   core::WorkerSeen seen{worker, {}};
+  if (fleet_->is_agent(worker)) {  // which keeps the time itself
+    follow_ups_.emplace_back(std::move(seen));
+    return;
+  }
   for (const core::Ticket ticket : scheduler_.workers().held_by(scheduler_.workers()[worker.id])) {
     const detail::RemoteCall& call = *calls_[core::task_of(ticket)];
     if (const auto began = call.place->running_since(core::stamp_of(ticket)))
@@ -301,7 +330,11 @@ void Loop::stop(const core::StopTask& command) {
 }
 
 void Loop::drain(Ref worker) {
-  lives_[worker.id].limit = now_ + settings_.drain_limit;
+  Life& life = lives_[worker.id];
+  life.asked = true;
+  // Who has not come yet need not come.
+  if (fleet_->is_agent(worker) && life.place == nullptr) return fleet_->signal(worker, SIGKILL);
+  life.limit = now_ + settings_.drain_limit;
   fleet_->send(worker, writer_.drain());
 }
 
@@ -310,7 +343,7 @@ void Loop::end(const core::EndTask& end) {
   const auto& place = lives_[end.worker].place;
   switch (end.why) {
     case core::Why::result:
-      complete(call, result(end.index), end.attempt, place);
+      end_with(call, result(end.index), end);
       break;
     case core::Why::worker_died:
       salvage(call, end);
@@ -328,6 +361,38 @@ void Loop::end(const core::EndTask& end) {
       break;
   }
   drop(end.task);
+}
+
+void Loop::end_with(detail::RemoteCall& call, const wire::CallResult& result,
+                    const core::EndTask& end) {
+  const std::shared_ptr<const detail::Place> place = place_of(end.worker, result);
+  if (result.ending != wire::CallEnding::timed_out &&
+      result.ending != wire::CallEnding::worker_died)
+    return complete(call, result, end.attempt, place);
+  wire::LostCall lost = wire::unpack_lost(result.payload);
+  call.salvage(lost.notes);
+  if (result.ending == wire::CallEnding::timed_out)
+    return complete_timed_out(call, timeout_of(call), end.attempt, place);
+  if (settings_.scheduler.on_death == core::OnDeath::break_pool)
+    follow_ups_.emplace_back(core::PoolBroke{"worker process " + std::to_string(lost.death.pid) +
+                                             " of " + lost.death.host + " " +
+                                             describe(lost.death)});
+  complete_dead(call, std::move(lost.death), end.attempt, place);
+}
+
+// Results of an agent say which of its workers they are of.
+std::shared_ptr<const detail::Place> Loop::place_of(std::uint32_t worker,
+                                                    const wire::CallResult& result) {
+  constexpr std::uint32_t kMostWorkers = 100'000;
+  Life& life = lives_[worker];
+  if (result.by.pid == 0 || result.by.worker >= kMostWorkers || !fleet_->is_agent(life.worker))
+    return life.place;
+  if (result.by.worker >= life.places.size()) life.places.resize(result.by.worker + 1);
+  auto& place = life.places[result.by.worker];
+  if (!place || place->pid != result.by.pid)
+    place = std::make_shared<const detail::Place>(detail::Place{
+        fleet_->host(life.worker), result.by.pid, static_cast<int>(result.by.worker)});
+  return place;
 }
 
 void Loop::salvage(detail::RemoteCall& call, const core::EndTask& end) {
@@ -358,6 +423,8 @@ void Loop::on_message(const Happenings::Message& message) {
   Life* const life = life_of(reader_.sender());
   if (life == nullptr) return;
   if (message.sender != fleet_->pid(life->worker) && message.sender != 0) return;
+  const bool agent = fleet_->is_agent(life->worker);
+  if (agent != message.agent.has_value() || (agent && !(*message.agent == life->worker))) return;
   switch (kind) {
     case wire::UpReader::Kind::hello:
       return on_hello(*life);
@@ -367,8 +434,11 @@ void Loop::on_message(const Happenings::Message& message) {
       if (reader_.tickets().empty()) handle(core::WorkerSetUp{life->worker});
       for (const core::Ticket ticket : reader_.tickets()) {
         const core::TaskId task = core::task_of(ticket);
-        if (task < calls_.size() && calls_[task] && calls_[task]->stamp == core::stamp_of(ticket))
-          calls_[task]->tell_running();
+        if (task >= calls_.size() || !calls_[task]) continue;
+        detail::RemoteCall& call = *calls_[task];
+        if (call.stamp != core::stamp_of(ticket)) continue;
+        if (agent && call.place != nullptr) call.place->lent_has_begun(call.stamp);
+        call.tell_running();
       }
       return;
     case wire::UpReader::Kind::bye:
@@ -398,7 +468,7 @@ void Loop::on_hello(Life& life) {
   life.limit = {};
   life.isolation = hello.isolation;
   life.place = std::make_shared<const detail::Place>(
-      detail::Place{fleet_->host(), hello.pid, static_cast<int>(life.worker.id)});
+      detail::Place{fleet_->host(life.worker), hello.pid, static_cast<int>(life.worker.id)});
   wire::Welcome welcome;
   welcome.concurrency = life.concurrency;
   welcome.flush_after = settings_.flush_after;
@@ -407,7 +477,8 @@ void Loop::on_hello(Life& life) {
   welcome.max_rss = settings_.scheduler.max_worker_rss;
   welcome.task_timeout = settings_.task_timeout;
   fleet_->send(life.worker, writer_.welcome(welcome));
-  handle(core::WorkerReady{life.worker, settings_.initializer.function != 0});
+  handle(core::WorkerReady{life.worker, settings_.initializer.function != 0, hello.concurrency,
+                           hello.lag});
 }
 
 void Loop::on_results(Life& life) {
@@ -416,6 +487,8 @@ void Loop::on_results(Life& life) {
   how_.clear();
   if (!reader_.all_returned())
     for (std::size_t i = 0; i < tickets.size(); ++i) how_.push_back(how_of(reader_.ending(i)));
+  if (fleet_->is_agent(life.worker))
+    deaths_ += static_cast<std::size_t>(std::count(how_.begin(), how_.end(), core::How::died));
   next_result_ = 0;
   busy_ = true;
   if (!tickets.empty())
@@ -488,7 +561,7 @@ void Loop::on_not_started(const Happenings::NotStarted& failed) {
   if (!life.alive || !(life.worker == failed.worker)) return;
   if (life.late) give_up_on_program(failed.cause);
   life = {};
-  handle(core::StartFailed{failed.worker, failed.cause});
+  handle(core::StartFailed{failed.worker, failed.cause, failed.hopeless});
 }
 
 // Another start would take as long: only a program that has ever been a worker gets one.
@@ -497,6 +570,7 @@ void Loop::give_up_on_program(const std::string& cause) {
 }
 
 std::string Loop::cause_of(const Life& life, const Death& death) const {
+  if (fleet_->is_agent(life.worker)) return death.stderr_tail;
   const std::string hint =
       "; does the main of " + settings_.worker_program + " call flagship::init?";
   std::string text = "worker process " + std::to_string(death.pid);

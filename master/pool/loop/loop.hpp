@@ -63,7 +63,8 @@ class Loop {
     std::uint32_t concurrency = 1;
     detail::Clock::time_point limit{};  // for its Hello, or to be gone; zero: none
     std::shared_ptr<const detail::Place> place;
-    std::vector<IsolationLayer> isolation{};  // as its Hello said
+    std::vector<IsolationLayer> isolation{};                     // as its Hello said
+    std::vector<std::shared_ptr<const detail::Place>> places{};  // an agent's workers
   };
 
   void run_until_finished();
@@ -79,6 +80,10 @@ class Loop {
   void take_back(const core::TakeBack& command);
   void look(Ref worker);
   void stop(const core::StopTask& command);
+  void on_stopped_by_caller(core::Ticket ticket);
+  std::shared_ptr<const detail::Place> place_of(std::uint32_t worker,
+                                                const wire::CallResult& result);
+  void end_with(detail::RemoteCall& call, const wire::CallResult& result, const core::EndTask& end);
   void kill_politely(Ref worker, int signal);
   void drain(Ref worker);
   void end(const core::EndTask& end);

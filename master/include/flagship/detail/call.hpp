@@ -90,7 +90,8 @@ class RemoteCall : public StateBase {
       large_payload;  // where the loop moves one that travels by itself
   int priority = 0;
   int retries = 0;
-  duration timeout{};  // of running time; zero: the pool's
+  duration timeout{};                 // of running time; zero: the pool's
+  std::uint32_t attempts_before = 0;  // elsewhere
   bool notify = false;
   Mailbox* mailbox = nullptr;  // outlives every call that is not done
 
@@ -103,6 +104,9 @@ class RemoteCall : public StateBase {
 
   /// Makes the value from a result's bytes; throws what reading throws.
   virtual void read_result(std::string_view bytes) = 0;
+  /// Whoever passes calls on to another pool takes the worker's answer as it came, when that is no
+  /// value; `ending` is a wire::CallEnding. True: taken.
+  virtual bool take_answer(std::uint8_t, std::string_view) { return false; }
   /// The loop's, before it ends a call whose worker died or was stopped: what that had noted of it.
   virtual void salvage(std::string_view) {}
   /// Whether its arguments are to outlive its end.

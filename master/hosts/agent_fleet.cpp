@@ -1,0 +1,632 @@
+// SPDX-License-Identifier: MIT
+#include "master/hosts/agent_fleet.hpp"
+
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "common/units.hpp"
+#include "common/wire/down.hpp"
+#include "flagship/serializer.hpp"
+#include "master/hosts/keys.hpp"
+#include "master/hosts/launchers.hpp"
+#include "master/pool/io/zmq_frames.hpp"
+
+namespace flagship::hosts {
+namespace {
+
+constexpr std::size_t kTokenBytes = 16;
+constexpr std::size_t kMostMessages = 64;  // of one look
+constexpr std::size_t kMostMentioned = 20;
+constexpr auto kLastResults = std::chrono::milliseconds(50);
+constexpr auto kSendRetry = std::chrono::milliseconds(2);
+constexpr auto kGreetingLimit = std::chrono::seconds(60);
+constexpr auto kWalltimeMargin = std::chrono::seconds(30);
+
+std::string random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    throw std::system_error(errno, std::generic_category(), "cannot get random bytes");
+  return bytes;
+}
+
+std::string hex(std::string_view bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const char byte : bytes) {
+    text += digits[static_cast<unsigned char>(byte) >> 4];
+    text += digits[static_cast<unsigned char>(byte) & 15];
+  }
+  return text;
+}
+
+std::uint64_t random_number() {
+  const std::string bytes = random_bytes(sizeof(std::uint64_t));
+  std::uint64_t number = 0;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return number;
+}
+
+// Takes as long whatever is different.
+bool same_secret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned different = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    different |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  return different == 0;
+}
+
+// Of a unix socket's other end: "localhost:uid:gid:pid".
+pid_t pid_of(zmq::message_t& message) {
+  const std::string_view address = message.gets("Peer-Address");
+  const std::string_view digits = address.substr(address.rfind(':') + 1);
+  pid_t pid = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), pid);
+  return pid;
+}
+
+// As the gatekeeper named its key.
+std::string name_in(zmq::message_t& message) {
+  try {
+    return message.gets("User-Id");
+  } catch (const zmq::error_t&) {
+    return {};
+  }
+}
+
+std::uint64_t time_of_day() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+}  // namespace
+
+std::uint32_t AgentFleet::count(const Hosts& hosts) {
+  std::uint32_t all = 0;
+  for (const Host& host : hosts.hosts)
+    if (host.launcher != HostLauncher::local) all += static_cast<std::uint32_t>(host.agents);
+  return all;
+}
+
+AgentFleet::AgentFleet(AgentFleetSettings settings)
+    : settings_(std::move(settings)),
+      run_(random_number()),
+      context_(1),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+  if (!epoll_) throw std::system_error(errno, std::generic_category(), "cannot make an epoll");
+  context_.set(zmq::ctxopt::max_sockets,
+               std::max(1023, static_cast<int>(count(settings_.hosts)) * 6 + 64));
+  make_doors();
+  const Launchers launchers(settings_.program, settings_.build_id);
+  for (std::size_t i = 0; i < settings_.hosts.hosts.size(); ++i)
+    add_agents(launchers, settings_.hosts.hosts[i], i);
+}
+
+AgentFleet::~AgentFleet() = default;
+
+void AgentFleet::make_doors() {
+  const HostSecurity& security = settings_.hosts.security;
+  const DoorSettings door{settings_.hosts.lease, settings_.terms.max_message_bytes,
+                          static_cast<int>(settings_.window)};
+  const std::vector<std::string> addresses =
+      security.addresses.empty() ? own_addresses() : security.addresses;
+  ports_.emplace(security.first_port, security.last_port);
+  const auto need_gatekeeper = [this] {
+    if (gatekeeper_) return;
+    gatekeeper_.emplace(context_);
+    watch(gatekeeper_->socket().get(zmq::sockopt::fd));
+  };
+  const auto watch_door = [this](Door& opened) {
+    watch(opened.control().get(zmq::sockopt::fd));
+    watch(opened.results().get(zmq::sockopt::fd));
+  };
+  for (std::size_t i = 0; i < settings_.hosts.hosts.size(); ++i) {
+    const Host& host = settings_.hosts.hosts[i];
+    if (host.launcher == HostLauncher::ssh && !private_door_) {
+      private_door_ = std::make_unique<Door>(context_, door, settings_.folder);
+      watch_door(*private_door_);
+    } else if (host.launcher == HostLauncher::slurm && !ticket_door_) {
+      need_gatekeeper();
+      ticket_door_ = std::make_unique<Door>(context_, door, new_key_pair(), *ports_, addresses);
+      watch_door(*ticket_door_);
+    } else if (host.launcher == HostLauncher::none) {
+      need_gatekeeper();
+      const MasterKeys keys = read_master_keys(host.keys);
+      const std::string name = "joins" + std::to_string(i);
+      gatekeeper_->let_in(keys.agents_public, name);
+      join_doors_.push_back(
+          {i, std::make_unique<Door>(context_, door, keys.own, *ports_, addresses), name});
+      watch_door(*join_doors_.back().door);
+      const Door& opened = *join_doors_.back().door;
+      mention("agents of host '" + host.name + "' join at " +
+              opened.endpoints(opened.control_place()).front());
+    }
+  }
+}
+
+void AgentFleet::add_agents(const Launchers& launchers, const Host& host, std::size_t index) {
+  if (host.launcher == HostLauncher::local) return;
+  std::unique_ptr<Launcher> launcher = launchers.make(host);
+  if (launcher) watch(launcher->fd());
+  for (int i = 0; i < host.agents; ++i) {
+    Agent agent;
+    agent.host = &host;
+    agent.host_index = index;
+    agent.launcher = launcher.get();
+    if (host.launcher == HostLauncher::ssh) agent.door = private_door_.get();
+    if (host.launcher == HostLauncher::slurm) agent.door = ticket_door_.get();
+    for (JoinDoor& join : join_doors_)
+      if (join.host == index) agent.door = join.door.get();
+    agent.title = host.agents == 1 ? host.name : host.name + "/" + std::to_string(i + 1);
+    agent.status.name = agent.title;
+    agent.status.state = HostState::gone;
+    agents_.push_back(std::move(agent));
+  }
+  if (launcher) launchers_.push_back(std::move(launcher));
+}
+
+void AgentFleet::watch(int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot watch a descriptor");
+}
+
+// ---- what the loop wants
+// -------------------------------------------------------------------------
+
+std::string AgentFleet::name_of(const Agent& agent) const {
+  return "agent" + std::to_string(agent.ref.id) + "." + std::to_string(agent.ref.incarnation);
+}
+
+std::string AgentFleet::start(Ref ref) {
+  Agent& agent = this->agent(ref);
+  bury(agent.ref);
+  agent.ref = ref;
+  try {
+    open(agent);
+    const std::string cause = launch(agent);
+    if (!cause.empty()) throw std::runtime_error(cause);
+    return {};
+  } catch (const std::exception& error) {
+    agent.status.trouble = error.what();
+    mention("host '" + agent.title + "': " + error.what());
+    agent.phase = Phase::called;
+    bury(ref);
+    return "host '" + agent.title + "': " + error.what();
+  }
+}
+
+// Its token, its keys, its socket: all of this one life.
+void AgentFleet::open(Agent& agent) {
+  agent.claims = ClaimPage::create(settings_.window);
+  agent.token = random_bytes(kTokenBytes);
+  agent.keys = agent.door->is_private() ? KeyPair{} : new_key_pair();
+  if (gatekeeper_ && !agent.keys.public_key.empty())
+    gatekeeper_->let_in(agent.keys.public_key, name_of(agent));
+  Door::Tasks tasks = agent.door->open(name_of(agent));
+  agent.tasks = std::move(tasks.socket);
+  agent.tasks_place = std::move(tasks.place);
+  const std::string monitor = "inproc://monitor-" + name_of(agent);
+  if (zmq_socket_monitor(agent.tasks.handle(), monitor.c_str(), ZMQ_EVENT_DISCONNECTED) != 0)
+    throw std::runtime_error("cannot watch a connection");
+  agent.monitor = zmq::socket_t(context_, ZMQ_PAIR);
+  agent.monitor.set(zmq::sockopt::linger, 0);
+  agent.monitor.connect(monitor);
+  watch(agent.monitor.get(zmq::sockopt::fd));
+  agent.phase = Phase::called;
+  agent.status.state = HostState::starting;
+  agent.status.pid = 0;
+  agent.due = {};
+  const auto limit = agent.host->start_timeout;
+  if (limit || agent.host->launcher == HostLauncher::ssh)
+    agent.due = Clock::now() + limit.value_or(kGreetingLimit);
+}
+
+std::string AgentFleet::launch(Agent& agent) {
+  if (agent.launcher == nullptr) return {};  // it joins by itself
+  Door& door = *agent.door;
+  wire::Ticket ticket;
+  ticket.run = run_;
+  ticket.agent = {agent.ref.id, agent.ref.incarnation};
+  ticket.token = agent.token;
+  AgentStart start{{agent.ref.id, agent.ref.incarnation}, agent.title, {}, {}};
+  if (door.is_private()) {
+    const std::string there = "/tmp/.flagship-" + hex(random_bytes(kTokenBytes));
+    start.sockets = {{door.control_place().path, there + ".control"},
+                     {door.results_place().path, there + ".results"},
+                     {agent.tasks_place.path, there + ".tasks"}};
+    ticket.control = {"ipc://" + start.sockets[0].there};
+    for (const AgentStart::Socket& socket : start.sockets) ticket.files.push_back(socket.there);
+  } else {
+    ticket.control = door.endpoints(door.control_place());
+    ticket.master_key = door.keys().public_key;
+    ticket.public_key = agent.keys.public_key;
+    ticket.secret_key = agent.keys.secret_key;
+  }
+  start.ticket = wire::write_ticket(ticket);
+  return agent.launcher->start(start);
+}
+
+void AgentFleet::send(Ref ref, wire::Frames&& message) {
+  Agent& agent = this->agent(ref);
+  if (!is_current(agent, ref) || agent.end) return;
+  if (agent.unsent.empty() && pool::send(agent.tasks, message)) return;
+  agent.unsent.push_back(std::move(message));
+}
+
+void AgentFleet::flush(Agent& agent) {
+  while (!agent.unsent.empty() && pool::send(agent.tasks, agent.unsent.front()))
+    agent.unsent.pop_front();
+}
+
+// SIGKILL is not the agent's to obey.
+void AgentFleet::signal(Ref ref, int signal) {
+  Agent& agent = this->agent(ref);
+  if (!is_current(agent, ref)) return;
+  if (signal == SIGKILL || agent.phase == Phase::called)
+    return end(agent, "it was told to go", true);
+  wire::DownWriter writer;
+  send(ref, writer.signal(signal));
+}
+
+void AgentFleet::bury(Ref ref) {
+  Agent& agent = this->agent(ref);
+  if (!is_current(agent, ref)) return;
+  if (gatekeeper_) gatekeeper_->strike(agent.keys.public_key);
+  agent.phase = Phase::none;
+  agent.end.reset();
+  agent.token.clear();
+  agent.route.clear();
+  agent.keys = {};
+  agent.unsent.clear();
+  agent.workers.clear();
+  if (agent.monitor)
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, agent.monitor.get(zmq::sockopt::fd), nullptr);
+  if (agent.tasks) zmq_socket_monitor(agent.tasks.handle(), nullptr, 0);
+  agent.monitor.close();
+  agent.tasks.close();
+  agent.door->close(std::exchange(agent.tasks_place, {}));
+  agent.claims = {};
+  agent.status.state = HostState::gone;
+  agent.status.pid = 0;
+}
+
+void AgentFleet::describe(PoolStatus& status) const {
+  for (const Agent& agent : agents_) {
+    status.hosts.push_back(agent.status);
+    for (std::size_t i = 0; i < agent.workers.size(); ++i) {
+      const wire::Beat::Worker& worker = agent.workers[i];
+      if (worker.pid == 0 || worker.state > static_cast<std::uint32_t>(WorkerState::stopping))
+        continue;
+      status.workers.push_back({static_cast<int>(i),
+                                worker.pid,
+                                agent.status.host,
+                                static_cast<WorkerState>(worker.state),
+                                worker.held,
+                                {}});
+    }
+  }
+  status.refused += refused_ + (gatekeeper_ ? gatekeeper_->refused() : 0);
+}
+
+// ---- what happens
+// --------------------------------------------------------------------------------
+
+void AgentFleet::read(pool::Happenings& out) {
+  if (gatekeeper_) {
+    gatekeeper_->read();
+    for (const std::string& address : gatekeeper_->take_refusals())
+      mention("a peer at " + address + " has no ticket of this pool: dropped");
+  }
+  std::vector<Door*> doors;
+  for (Door* door : {private_door_.get(), ticket_door_.get()})
+    if (door != nullptr) doors.push_back(door);
+  for (JoinDoor& join : join_doors_) doors.push_back(join.door.get());
+  for (Door* door : doors) {
+    read_control(*door);
+    read_results(*door, out);
+  }
+  for (Agent& agent : agents_) {
+    read_monitor(agent);
+    flush(agent);
+  }
+  read_launchers();
+  check_times(out);
+  for (const Ref ref : std::exchange(leaving_, {})) out.leaving.push_back(ref);
+}
+
+void AgentFleet::read_control(Door& door) {
+  for (std::size_t taken = 0; taken < kMostMessages; ++taken) {
+    zmq::message_t route, body;
+    if (!door.control().recv(route, zmq::recv_flags::dontwait)) return;
+    bool whole = route.more() && door.control().recv(body, zmq::recv_flags::dontwait).has_value();
+    while (whole && body.more()) {  // one frame is all that an agent ever says
+      whole = false;
+      zmq::message_t rest;
+      if (!door.control().recv(rest, zmq::recv_flags::dontwait)) break;
+      body = std::move(rest);
+      whole = body.more();
+    }
+    on_message(door, route.to_string(), body, body.to_string_view());
+  }
+}
+
+void AgentFleet::read_results(Door& door, pool::Happenings& out) {
+  std::shared_ptr<zmq::message_t> first;
+  wire::Blobs message;
+  while (out.messages.size() < kMostMessages && pool::receive(door.results(), first, message)) {
+    Agent* const agent = speaker(door, *first);
+    if (agent == nullptr) {
+      ++refused_;
+      continue;
+    }
+    agent->heard = Clock::now();
+    out.messages.push_back({0, std::move(message), agent->ref});
+  }
+}
+
+// Whose key, or whose carrier, it came by.
+AgentFleet::Agent* AgentFleet::speaker(Door& door, zmq::message_t& first) {
+  const std::string name = door.is_private() ? std::string() : name_in(first);
+  const pid_t pid = door.is_private() ? pid_of(first) : 0;
+  for (Agent& agent : agents_) {
+    if (agent.door != &door || agent.phase == Phase::none) continue;
+    const bool its =
+        door.is_private()
+            ? pid != 0 && agent.launcher->carrier({agent.ref.id, agent.ref.incarnation}) == pid
+            : name == name_of(agent);
+    if (its) return &agent;
+  }
+  return nullptr;
+}
+
+void AgentFleet::read_monitor(Agent& agent) {
+  if (!agent.monitor) return;
+  bool lost = false;
+  zmq::message_t frame;
+  while (agent.monitor.recv(frame, zmq::recv_flags::dontwait)) lost = true;
+  if (!lost) return;
+  if (agent.phase == Phase::called) return;  // somebody knocked, and was not let in
+  end(agent, agent.phase == Phase::leaving ? "it left" : "the connection to it was lost",
+      agent.phase == Phase::leaving);
+}
+
+void AgentFleet::read_launchers() {
+  std::vector<Launcher::Ended> ended;
+  for (const auto& launcher : launchers_) launcher->read(ended);
+  for (Launcher::Ended& it : ended) {
+    Agent& agent = this->agent({it.agent.id, it.agent.incarnation});
+    if (is_current(agent, {it.agent.id, it.agent.incarnation}))
+      end(agent, std::move(it.cause), false, it.hopeless);
+  }
+}
+
+void AgentFleet::check_times(pool::Happenings& out) {
+  const Clock::time_point now = Clock::now();
+  for (Agent& agent : agents_) {
+    if (agent.phase == Phase::none) continue;
+    if (agent.end) {
+      if (!agent.end->told && agent.end->at <= now) finish(agent, out);
+    } else if (agent.phase == Phase::called) {
+      if (agent.due != Clock::time_point{} && agent.due <= now)
+        end(agent, "it was not heard of in time");
+    } else if (agent.heard + settings_.hosts.lease <= now) {
+      end(agent, "nothing was heard of it for " + format_duration(settings_.hosts.lease));
+    }
+  }
+}
+
+detail::Deadline AgentFleet::next_time() const {
+  detail::Deadline next;
+  const auto sooner = [&next](Clock::time_point time) {
+    next = next ? std::min(*next, time) : time;
+  };
+  for (const Agent& agent : agents_) {
+    if (agent.phase == Phase::none) continue;
+    if (agent.end) {
+      if (!agent.end->told) sooner(agent.end->at);
+      continue;
+    }
+    if (agent.phase == Phase::called && agent.due != Clock::time_point{}) sooner(agent.due);
+    if (agent.phase >= Phase::greeted) sooner(agent.heard + settings_.hosts.lease);
+    if (!agent.unsent.empty()) sooner(Clock::now() + kSendRetry);
+  }
+  return next;
+}
+
+// ---- what agents say
+// -----------------------------------------------------------------------------
+
+void AgentFleet::on_message(Door& door, const std::string& route, zmq::message_t& first,
+                            std::string_view bytes) {
+  const std::optional<wire::FromAgent> message = wire::read_from_agent(bytes);
+  if (!message) {
+    ++refused_;
+    return mention("somebody says what cannot be read: dropped");
+  }
+  if (const auto* const greeting = std::get_if<wire::Greeting>(&*message))
+    return on_greeting(door, route, first, *greeting);
+  for (Agent& agent : agents_) {
+    if (agent.door != &door || agent.route != route || agent.phase == Phase::none || agent.end)
+      continue;
+    agent.heard = Clock::now();
+    if (const auto* const beat = std::get_if<wire::Beat>(&*message)) on_beat(agent, *beat);
+    if (const auto* const left = std::get_if<wire::Leaving>(&*message)) on_leaving(agent, *left);
+    if (const auto* const text = std::get_if<wire::Printed>(&*message)) on_printed(agent, *text);
+    return;
+  }
+  tell(door, route, wire::Refusal{"this agent was given up; its calls are elsewhere by now"});
+}
+
+void AgentFleet::on_greeting(Door& door, const std::string& route, zmq::message_t& first,
+                             const wire::Greeting& greeting) {
+  std::string why_not;
+  Agent* const agent = greeted_by(door, first, greeting, why_not);
+  if (agent == nullptr) return refuse(door, route, why_not);
+  why_not.clear();
+  if (greeting.protocol != wire::kProtocol)
+    why_not = "it speaks version " + std::to_string(greeting.protocol) +
+              " of the protocol (Flagship " + greeting.version + "), its master version " +
+              std::to_string(wire::kProtocol);
+  else if (greeting.build_id != settings_.build_id)
+    why_not = "its program (build " + greeting.build_id.substr(0, 12) +
+              ") is another than its master's worker program (build " +
+              settings_.build_id.substr(0, 12) + "); install the same one there";
+  if (!why_not.empty()) {
+    refuse(door, route, why_not);
+    if (agent->launcher != nullptr) end(*agent, why_not, false, true);
+    return;
+  }
+  agent->phase = Phase::greeted;
+  agent->route = route;
+  agent->heard = Clock::now();
+  agent->status.host = greeting.host;
+  agent->status.pid = greeting.pid;
+  agent->status.version = greeting.version;
+  agent->status.cpus = static_cast<int>(greeting.cpus);
+  agent->status.memory = greeting.memory;
+  welcome(*agent);
+}
+
+/// The agent that its ticket is for.
+AgentFleet::Agent* AgentFleet::greeted_by(Door& door, zmq::message_t& first,
+                                          const wire::Greeting& greeting, std::string& why_not) {
+  if (greeting.token.empty()) return joining(first, why_not);
+  why_not = "its ticket is of another run, or was used already";
+  if (greeting.run != run_) return nullptr;
+  for (Agent& agent : agents_) {
+    const Ref ref{greeting.agent.worker, greeting.agent.incarnation};
+    if (agent.door != &door || !is_current(agent, ref) || agent.phase != Phase::called) continue;
+    if (same_secret(agent.token, greeting.token) && speaker(door, first) == &agent) return &agent;
+  }
+  return nullptr;
+}
+
+/// A place that waits for whoever has the keys of its host.
+AgentFleet::Agent* AgentFleet::joining(zmq::message_t& first, std::string& why_not) {
+  why_not = "it has no ticket";
+  const std::string name = name_in(first);
+  for (const JoinDoor& join : join_doors_) {
+    if (join.name != name) continue;
+    for (Agent& agent : agents_)
+      if (agent.host_index == join.host && agent.phase == Phase::called && !agent.end)
+        return &agent;
+    why_not = "all places of host '" + settings_.hosts.hosts[join.host].name + "' are taken";
+  }
+  return nullptr;
+}
+
+void AgentFleet::welcome(Agent& agent) {
+  Door& door = *agent.door;
+  PoolTerms terms = settings_.terms;
+  terms.workers = agent.host->workers;
+  terms.max_running = static_cast<std::int32_t>(
+      settings_.shares.empty() ? 0 : settings_.shares[agent.ref.id - settings_.first_id]);
+  if (agent.host->time)
+    terms.leaves_after_ns =
+        std::max<duration>(*agent.host->time - kWalltimeMargin, *agent.host->time / 2).count();
+  wire::AgentWelcome welcome;
+  welcome.agent = {agent.ref.id, agent.ref.incarnation};
+  welcome.lease = settings_.hosts.lease;
+  Writer(welcome.pool).put(terms);
+  if (!door.is_private()) {  // else the ticket says where
+    welcome.tasks = door.endpoints(agent.tasks_place);
+    welcome.results = door.endpoints(door.results_place());
+    welcome.public_key = agent.keys.public_key;
+    welcome.secret_key = agent.keys.secret_key;
+  }
+  tell(door, agent.route, welcome);
+}
+
+void AgentFleet::on_beat(Agent& agent, const wire::Beat& beat) {
+  agent.status.round_trip = beat.round_trip;
+  agent.status.clock_skew = beat.clock_skew;
+  if (agent.status.state == HostState::starting) agent.status.state = HostState::ready;
+  agent.workers = beat.workers;
+  tell(*agent.door, agent.route, wire::Echo{beat.sent_ns, time_of_day()});
+}
+
+void AgentFleet::on_leaving(Agent& agent, const wire::Leaving& leaving) {
+  if (leaving.now) return end(agent, leaving.reason, leaving.reason.empty());
+  if (agent.phase == Phase::leaving) return;
+  mention("host '" + agent.title + "' leaves: " + leaving.reason);
+  agent.phase = Phase::leaving;
+  agent.status.state = HostState::leaving;
+  leaving_.push_back(agent.ref);
+}
+
+void AgentFleet::on_printed(const Agent& agent, const wire::Printed& printed) {
+  if (settings_.output)
+    settings_.output(
+        {static_cast<int>(printed.worker), printed.pid, printed.text, agent.status.host});
+}
+
+void AgentFleet::refuse(Door& door, const std::string& route, const std::string& reason) {
+  ++refused_;
+  mention("an agent is refused: " + reason);
+  tell(door, route, wire::Refusal{reason});
+}
+
+void AgentFleet::tell(Door& door, const std::string& route, const wire::ToAgent& message) {
+  const std::string bytes = wire::write(message);
+  try {
+    door.control().send(zmq::buffer(route), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
+    door.control().send(zmq::buffer(bytes), zmq::send_flags::dontwait);
+  } catch (const zmq::error_t&) {
+    // Whoever is gone needs no answer.
+  }
+}
+
+// ---- ends
+// ----------------------------------------------------------------------------------------
+
+void AgentFleet::end(Agent& agent, std::string cause, bool in_order, bool hopeless) {
+  if (agent.phase == Phase::none) return;
+  if (agent.end) {
+    // What its launcher says of it is worth more than that the line is dead.
+    if (!agent.end->in_order && !cause.empty() && agent.launcher != nullptr) {
+      agent.end->cause = std::move(cause);
+      agent.end->hopeless = agent.end->hopeless || hopeless;
+    }
+    return;
+  }
+  agent.end = End{Clock::now() + kLastResults, std::move(cause), in_order, hopeless};
+  if (!agent.route.empty())
+    tell(*agent.door, agent.route, wire::Refusal{"this agent was given up: " + agent.end->cause});
+  if (agent.launcher != nullptr) agent.launcher->stop({agent.ref.id, agent.ref.incarnation}, true);
+}
+
+void AgentFleet::finish(Agent& agent, pool::Happenings& out) {
+  End& end = *agent.end;
+  end.told = true;
+  const std::string cause = "host '" + agent.title + "': " + end.cause;
+  agent.status.trouble = end.in_order ? std::string() : end.cause;
+  if (!end.in_order) mention(cause);
+  if (agent.phase == Phase::called) {
+    out.not_started.push_back({agent.ref, cause, end.hopeless});
+    return bury(agent.ref);
+  }
+  Death death;
+  death.pid = agent.status.pid;
+  death.host = agent.status.host;
+  death.stderr_tail = cause;
+  out.gone.push_back({agent.ref, std::move(death)});  // and buried when the loop has dealt with it
+}
+
+void AgentFleet::mention(const std::string& line) {
+  if (settings_.say && mentioned_++ < kMostMentioned) settings_.say("flagship: " + line);
+}
+
+}  // namespace flagship::hosts

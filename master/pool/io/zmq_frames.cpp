@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "master/pool/io/zmq_frames.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace flagship::pool {
+
+wire::Blob blob_of(zmq::message_t&& message) {
+  auto owner = std::make_shared<zmq::message_t>(std::move(message));
+  return {owner->to_string_view(), owner};
+}
+
+zmq::message_t message_of(wire::Frame& frame) {
+  if (!frame.shared && frame.own.size() < wire::kOwnFrameBytes)
+    return zmq::message_t(frame.own.data(), frame.own.size());
+  auto* const kept = new wire::Frame(std::move(frame));  // libzmq gives it back when it is out
+  return zmq::message_t(
+      const_cast<char*>(kept->bytes().data()), kept->bytes().size(),
+      [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
+}
+
+bool receive(zmq::socket_t& socket, std::shared_ptr<zmq::message_t>& first, wire::Blobs& message) {
+  message.clear();
+  for (;;) {
+    auto part = std::make_shared<zmq::message_t>();
+    if (!socket.recv(*part, zmq::recv_flags::dontwait)) return false;
+    if (message.empty()) first = part;
+    message.push_back({part->to_string_view(), part});
+    if (!part->more()) return true;
+  }
+}
+
+bool send(zmq::socket_t& socket, wire::Frames& message) {
+  if ((socket.get(zmq::sockopt::events) & ZMQ_POLLOUT) == 0) return false;
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const auto more = i + 1 < message.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+    socket.send(message_of(message[i]), zmq::send_flags::dontwait | more);
+  }
+  return true;
+}
+
+}  // namespace flagship::pool

@@ -103,7 +103,7 @@ Cause known_cause(std::span<const KnownTrouble> troubles, const End& end) {
 
 Cause program_cause(const End& end) {
   if (end.stopped && !end.begun)
-    return {with_last_words("its agent was stopped before it had begun", end)};
+    return {with_last_words("its agent had not begun when it was stopped", end)};
   if (!end.begun) return known_cause(kNotCopied, end);
   if (end.death.exit_code == 0) return {"its agent left in order"};
   if (Cause cause = known_cause(kNotLoaded, end)) return cause;

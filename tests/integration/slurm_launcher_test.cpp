@@ -125,7 +125,7 @@ TEST_F(SlurmLauncherTest, a_job_that_waits_in_the_queue_is_cancelled_by_a_stop) 
   ASSERT_EQ(slurm->start(agent(0)), "");
   ASSERT_TRUE(begins(*slurm));
   slurm->stop({0, 1}, false);
-  EXPECT_EQ(end_of(*slurm).cause, "its agent was stopped before it had begun");
+  EXPECT_EQ(end_of(*slurm).cause, "its agent had not begun when it was stopped");
   EXPECT_EQ(logged("cancelled"), "cancelled\n") << "a killed srun leaves its job in the queue";
 }
 
@@ -140,7 +140,7 @@ TEST_F(SlurmLauncherTest, what_a_job_waits_for_is_told_when_it_has_waited_too_lo
   slurm->read(ended_);
   slurm->stop({0, 1}, true);
   EXPECT_EQ(end_of(*slurm).cause,
-            "its agent was stopped before it had begun: srun: job 7 queued and waiting for "
+            "its agent had not begun when it was stopped: srun: job 7 queued and waiting for "
             "resources");
 }
 

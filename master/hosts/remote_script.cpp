@@ -15,15 +15,17 @@ constexpr std::string_view kRun =
 
 // What is renamed is whole, so a copy under its final name is; its size is looked at all the same,
 // for what a crash of that machine may leave. Whoever reads the bytes may read ahead: nothing
-// follows them before the script has said that it has them.
+// follows them before the script has said that it has them. Copies that were not used for a week go
+// when another comes: each build leaves one.
 constexpr std::string_view kRunKept =
     "d=$HOME/.cache/flagship/$1; p=$d/$2; s=$3; shift 3; m=$(uname -m); "
     "whole() { test -f \"$1\" && test $(wc -c < \"$1\") -eq \"$s\"; }; "
     "keep() { t=$p.$(uname -n).$$; umask 077; LC_ALL=C; export LC_ALL; "
     "mkdir -p \"$d\" && chmod 700 \"$d\" && echo \"flagship: lacks $m\" && "
-    "head -c \"$s\" > \"$t\" && whole \"$t\" && chmod 700 \"$t\" && mv -f \"$t\" \"$p\" && return; "
+    "head -c \"$s\" > \"$t\" && whole \"$t\" && chmod 700 \"$t\" && mv -f \"$t\" \"$p\" && "
+    "{ find \"$HOME/.cache/flagship\" -type f -mtime +7 -exec rm -f {} +; return 0; }; "
     "rm -f \"$t\"; echo \"flagship: no copy kept in $d\" >&2; return 1; }; "
-    "whole \"$p\" || (keep) || exit 1; "
+    "whole \"$p\" && touch \"$p\" || (keep) || exit 1; "
     "test -x \"$p\" || { echo \"flagship: not to be run: $p\" >&2; exit 1; }; ";
 
 // sshd leaves the sockets behind that it made.

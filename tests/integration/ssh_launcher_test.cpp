@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <random>
@@ -137,6 +138,33 @@ TEST_F(SshLauncherTest, a_copy_that_is_not_whole_is_replaced) {
   ASSERT_EQ(ssh->start(agent(0)), "");
   ASSERT_TRUE(begins(*ssh));
   EXPECT_EQ(bytes_of(kept_), bytes_of(program_));
+}
+
+TEST_F(SshLauncherTest, copies_that_nobody_has_used_for_a_week_go_when_another_comes) {
+  const std::string old = path("home/.cache/flagship/old/worker");
+  const std::string recent = path("home/.cache/flagship/recent/worker");
+  for (const std::string& copy : {old, recent}) {
+    fs::create_directories(fs::path(copy).parent_path());
+    write_program(copy, "a program");
+  }
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24 * 9));
+  const auto ssh = launcher();
+  ASSERT_EQ(ssh->start(agent(0)), "");
+  ASSERT_TRUE(begins(*ssh));
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(recent));
+  EXPECT_TRUE(fs::exists(kept_));
+}
+
+TEST_F(SshLauncherTest, a_copy_that_is_used_again_counts_as_new) {
+  fs::create_directories(fs::path(kept_).parent_path());
+  fs::copy(program_, kept_);
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(24 * 9);
+  fs::last_write_time(kept_, long_ago);
+  const auto ssh = launcher();
+  ASSERT_EQ(ssh->start(agent(0)), "");
+  ASSERT_TRUE(begins(*ssh));
+  EXPECT_GT(fs::last_write_time(kept_), long_ago + std::chrono::hours(24));
 }
 
 TEST_F(SshLauncherTest, two_agents_may_bring_the_copy_at_once) {

@@ -2,6 +2,8 @@
 // Hosts files, keys and agents, as far as the command line goes.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "tests/integration/cli_fixture.hpp"
 
 namespace flagship::testing {
@@ -127,6 +129,28 @@ TEST_F(CliAgent, HasAsManyWorkersAsTheMachineMayUnlessToldOtherwise) {
   Command agent = command({"agent", "--join", "tcp://[::1]:1"});
   agent.env["FLAGSHIP_WORKER"] = telling_worker();
   EXPECT_THAT(lines_of(run(agent).out), ElementsAre("--flagship-join", "tcp://[::1]:1", "0"));
+}
+
+TEST_F(CliAgent, JoinsAMasterWithItsKeysAndWorksForIt) {
+  ASSERT_EQ(flagship({"keys", "new"}).exit_code, 0);
+  write("my.toml",
+        "[[host]]\nlauncher = \"none\"\nkeys = \"flagship.master.keys\"\nworkers = 1\n"
+        "[security]\naddresses = [\"127.0.0.1\"]\n");
+  Program master(command({"fetch", "BR", "CN", "--hosts", "my.toml"}));
+  const auto endpoint = [&master] {
+    const std::string said = master.err();
+    const std::size_t begin = std::min(said.find("tcp://"), said.size());
+    const std::size_t end = said.find('\n', begin);
+    return end == std::string::npos ? "" : said.substr(begin, end - begin);
+  };
+  ASSERT_TRUE(wait_until([&endpoint] { return !endpoint().empty(); })) << master.err();
+  Command agent = command({"agent", "--join", endpoint()});
+  agent.input = read_file(here() / "flagship.agent.keys");
+  const Ended left = run(agent);
+  EXPECT_EQ(left.exit_code, 0) << left.err;
+  const Ended ended = master.wait();
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_THAT(files(), ElementsAre("BR.gif", "CN.gif"));
 }
 
 TEST_F(CliAgent, JoinsOnlyWhereAMasterCanBe) {

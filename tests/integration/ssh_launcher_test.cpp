@@ -40,6 +40,11 @@ const std::string kSsh =
     "for command do :; done\n"
     "HOME=$REMOTE_HOME exec ${LOGIN_SHELL:-sh} -c \"$command\"";
 
+// The host is another, so its processes do not die with ssh: they see the end of their input.
+const std::string kSshOfItsOwn =
+    "for command do :; done\n"
+    "cat | HOME=$REMOTE_HOME setsid sh -c \"$command\"";
+
 std::string random_bytes(std::size_t size) {
   std::mt19937 random(7);
   std::string bytes(size, '\0');
@@ -438,6 +443,22 @@ TEST_F(SshLauncherTest, the_sockets_that_sshd_leaves_behind_are_removed_after_th
   kill(std::stoi(logged("agents")), SIGKILL);
   EXPECT_THAT(end_of(*ssh).cause, StartsWith("the agent on me@build1 was killed by SIGKILL"));
   EXPECT_FALSE(fs::exists(socket));
+}
+
+TEST_F(SshLauncherTest, sockets_are_removed_although_the_agent_has_never_begun) {
+  const std::string socket = path("socket there");
+  std::ofstream(socket) << "as sshd made it";
+  stand_in("head", "echo $$ > \"$LOGS/agents\"; exec /usr/bin/head \"$@\"");
+  stand_in("ssh", kSshOfItsOwn);
+  fs::resize_file(program_, 1 << 30);  // more than is sent before the end
+  const auto ssh = launcher();
+  AgentStart start = agent(0);
+  start.sockets = {{"/run/here/a", socket}};
+  ASSERT_EQ(ssh->start(start), "");
+  ASSERT_TRUE(begins(*ssh));
+  ssh->stop({0, 1}, false);
+  end_of(*ssh);
+  EXPECT_TRUE(wait_until([&] { return !fs::exists(socket); }));
 }
 
 TEST_F(SshLauncherTest, the_carrier_of_an_agent_is_its_ssh) {

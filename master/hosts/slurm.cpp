@@ -100,9 +100,8 @@ void Slurm::kill(const ChildProcess& carrier) const { carrier.signal(SIGTERM); }
 Cause Slurm::explain(End end) const {
   end.carrier = "srun";
   end.host = "Slurm's node";
-  if (end.stopped || end.death.exit_code == 0)
-    if (Cause cause = program_cause(end)) return cause;
-  if (Cause cause = trouble_of(end)) return cause;
+  if (!end.stopped)  // srun exits with 0 when the node is lost
+    if (Cause cause = trouble_of(end)) return cause;
   if (Cause cause = program_cause(end)) return cause;
   return plain_cause(end);
 }

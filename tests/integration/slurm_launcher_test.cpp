@@ -144,6 +144,13 @@ TEST_F(SlurmLauncherTest, what_a_job_waits_for_is_told_when_it_has_waited_too_lo
             "resources");
 }
 
+TEST_F(SlurmLauncherTest, a_lost_node_is_no_agent_that_left_in_order) {
+  stand_in("srun", "echo 'flagship: begins x'; echo 'srun: error: Node failure on n2' >&2; exit 0");
+  const auto slurm = launcher();
+  ASSERT_EQ(slurm->start(agent(0)), "");
+  EXPECT_EQ(end_of(*slurm).cause, "Slurm has lost the node (srun: error: Node failure on n2)");
+}
+
 TEST_F(SlurmLauncherTest, what_an_agent_says_is_not_taken_for_slurms_words) {
   write_program(program_, "#!/bin/sh\necho 'my own CPU count' >&2; exit 3\n");
   const auto slurm = launcher();

@@ -10,10 +10,9 @@ namespace flagship::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 class CliHosts : public CliTest {};
@@ -80,14 +79,27 @@ TEST_F(CliKeys, AreNotReplaced) {
 
 TEST_F(CliHosts, CheckReadsTheKeysThatTheFileNames) {
   write("my.toml", "[[host]]\nlauncher = \"none\"\nkeys = \"flagship.master.keys\"\n");
-  const Ended missing = flagship({"hosts", "check", "my.toml"});
-  EXPECT_EQ(missing.exit_code, 2);
-  EXPECT_THAT(missing.err, HasSubstr("the keys 'flagship.master.keys' cannot be read"));
+  const Ended ended = flagship({"hosts", "check", "my.toml"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("the keys 'flagship.master.keys' cannot be read"));
+}
+
+TEST_F(CliHosts, CheckSaysOfThisMachineThatItIsWell) {
+  write("my.toml", "[[host]]\nworkers = 1\n");
+  const Ended ended = flagship({"hosts", "check", "my.toml"});
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_EQ(ended.err, "");
+  EXPECT_THAT(lines_of(ended.out), ElementsAre(StartsWith("HOST "), ContainsRegex("^local +ok ")));
+}
+
+TEST_F(CliHosts, CheckSaysOfAHostThatItDidNotCome) {
   ASSERT_EQ(flagship({"keys", "new"}).exit_code, 0);
-  const Ended there = flagship({"hosts", "check", "my.toml"});
-  EXPECT_EQ(there.exit_code, 0);
-  EXPECT_EQ(there.err, "");
-  EXPECT_THAT(there.out, StartsWith("joined: "));
+  write("my.toml", "[[host]]\nlauncher = \"none\"\nkeys = \"flagship.master.keys\"\n");
+  const Ended ended = flagship({"hosts", "check", "my.toml", "--timeout", "100ms"});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(lines_of(ended.out),
+              ElementsAre(StartsWith("HOST "), ContainsRegex("^joined +waiting ")));
+  EXPECT_EQ(ended.err, "host 'joined' has not come yet; --timeout waits longer\n");
 }
 
 TEST_F(CliHosts, ACommandOfACommandIsAskedFor) {

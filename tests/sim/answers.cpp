@@ -399,9 +399,14 @@ void World::check_hands() const {
   check(!vacant || live_tasks_ <= staying(), "a place is empty while tasks wait");
 }
 
-// Who wants to go may, and who has not come is not waited for.
+// Who wants to go may, who has not come is not waited for, and who is of no use is known to be.
 void World::check_agents() const {
   if (terminating_ || scheduler_.broken()) return;
+  for (std::uint32_t id = 0; id < settings_.max_workers; ++id) {
+    const bool given_up = scheduler_.workers()[id].life == core::Life::given_up;
+    check(given_up == hosts_[id].useless,
+          given_up ? "a host is given up too early" : "a host is given up too late");
+  }
   for (const Process& process : processes_) {
     if (!process.agent || process.drain_sent) continue;
     check(process.life != Life::ready || !process.wants_to_go || process.outstanding > 0,

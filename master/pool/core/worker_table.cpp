@@ -59,6 +59,11 @@ std::uint32_t WorkerTable::window(const Worker& worker) const {
   return static_cast<std::uint32_t>(window);
 }
 
+// Those of an agent count theirs.
+std::uint32_t WorkerTable::most_tasks(const Worker& worker) const {
+  return worker.agent ? 0 : settings_.max_tasks_per_worker;
+}
+
 std::uint32_t WorkerTable::credit(const Worker& worker) const {
   if (worker.life != Life::ready || worker.retiring) return 0;
   const auto taken = static_cast<std::uint32_t>(worker.held + worker.taken_back.size());

@@ -72,9 +72,7 @@ class WorkerTable {
   std::uint32_t credit(const Worker& worker) const;
   std::uint32_t window(const Worker& worker) const;
   /// That it runs in its life; 0: no limit.
-  std::uint32_t most_tasks(const Worker& worker) const {
-    return worker.agent ? 0 : settings_.max_tasks_per_worker;  // its own workers count theirs
-  }
+  std::uint32_t most_tasks(const Worker& worker) const;
   /// To be called after any change to a worker's life, holdings or mean.
   void refresh(std::uint32_t id);
 

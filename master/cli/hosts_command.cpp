@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -9,10 +10,19 @@
 #include "flagship/hosts.hpp"
 #include "master/cli/commands.hpp"
 #include "master/cli/exit_codes.hpp"
+#include "master/cli/hosts_table.hpp"
+#include "master/cli/validators.hpp"
+#include "master/cli/worker_program.hpp"
 #include "master/hosts/keys.hpp"
 
 namespace flagship::cli {
 namespace {
+
+struct CheckOptions {
+  std::string file;
+  std::chrono::milliseconds limit{60'000};
+  std::string worker_program;
+};
 
 /// What can be wrong with a hosts file before any of its hosts is asked.
 Hosts readable_hosts(const std::string& file) {
@@ -22,31 +32,15 @@ Hosts readable_hosts(const std::string& file) {
   return read;
 }
 
-std::string described(const Host& host) {
-  const std::string workers = host.workers == 0   ? "as many workers as it has CPUs"
-                              : host.workers == 1 ? "1 worker"
-                                                  : std::to_string(host.workers) + " workers";
-  const std::string agents = std::to_string(host.agents);
-  switch (host.launcher) {
-    case HostLauncher::local:
-      return "this machine, " + workers;
-    case HostLauncher::ssh:
-      return "by ssh to " + host.address + ", " + workers;
-    case HostLauncher::slurm:
-      return "by srun, nodes: " + agents + ", on each " + workers;
-    case HostLauncher::none:
-      return "agents that join, at most " + agents + ", each with " + workers;
-  }
-  return "";
-}
-
-int check_hosts(const std::string& file) {
+int check_hosts(const CheckOptions& options) {
   try {
-    const Hosts read = readable_hosts(file);
-    for (const Host& host : read.hosts)
-      std::printf("%s: %s\n", host.name.c_str(), described(host).c_str());
+    const Hosts read = readable_hosts(options.file);
+    const std::string program = worker_program(options.worker_program);
+    const HostsTable table = check_each(read, program, options.limit);
+    std::fputs(table.text.c_str(), stdout);
     if (std::fflush(stdout) != 0) throw std::runtime_error("cannot write to standard output");
-    return kAllWell;
+    for (const std::string& line : table.troubles) std::fprintf(stderr, "%s\n", line.c_str());
+    return table.troubles.empty() ? kAllWell : kSomeFailed;
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "flagship hosts: %s\n", error.what());
     return kUsage;
@@ -59,12 +53,18 @@ int check_hosts(const std::string& file) {
 }  // namespace
 
 void add_hosts(CLI::App& app, int& exit_code) {
-  const auto file = std::make_shared<std::string>();
+  const auto options = std::make_shared<CheckOptions>();
   CLI::App& command = *app.add_subcommand("hosts", "Look after the hosts of a hosts file");
   command.require_subcommand(1);
-  CLI::App& check = *command.add_subcommand("check", "Read FILE and say what is wrong with it");
-  check.add_option("FILE", *file, "The hosts file")->type_name("")->required();
-  check.callback([file, &exit_code] { exit_code = check_hosts(*file); });
+  CLI::App& check = *command.add_subcommand(
+      "check", "Start, greet, time and stop each host of FILE, and say what is wrong");
+  check.add_option("FILE", options->file, "The hosts file")->type_name("")->required();
+  add_duration(check, "--timeout", options->limit, "For all of them to come (default: 60s)");
+  check
+      .add_option("--worker", options->worker_program,
+                  "The worker program (default: the one beside this)")
+      ->type_name("FILE");
+  check.callback([options, &exit_code] { exit_code = check_hosts(*options); });
 }
 
 }  // namespace flagship::cli

@@ -18,7 +18,19 @@
 #include "common/units.hpp"
 #include "flagship/hosts.hpp"
 #include "master/hosts/nearest_word.hpp"
+#include "master/hosts/toml_letters.hpp"
 
+namespace flagship {
+struct NotToml {};  // of which toml++ itself cannot say why
+[[noreturn]] static void refuse_as_no_toml() { throw NotToml(); }
+}  // namespace flagship
+
+// toml++ 3.3 takes it for impossible that [[[ begins a line, and asserts it: that must neither end
+// the program nor be left to chance.
+#undef NDEBUG
+#define TOML_ASSERT(holds) ((holds) ? void() : ::flagship::refuse_as_no_toml())
+// A program that uses this library may have another toml++: they must not be taken for one.
+#define toml flagship_toml
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
@@ -327,6 +339,27 @@ std::string default_name(const Host& host) {
   return name.empty() ? name_of(host.launcher) : name;
 }
 
+bool is_beyond_toml(std::string_view text) {
+  try {
+    const toml::table ignored = toml::parse(text);
+  } catch (const NotToml&) {
+    return true;
+  } catch (const toml::parse_error&) {
+  }
+  return false;
+}
+
+/// The line that makes it so. The parser never looks back, so all that is longer is so too.
+std::size_t line_beyond_toml(std::string_view text) {
+  std::vector<std::size_t> ends;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (text[i] == '\n') ends.push_back(i);
+  const auto line = std::partition_point(ends.begin(), ends.end(), [text](std::size_t end) {
+    return !is_beyond_toml(text.substr(0, end));
+  });
+  return static_cast<std::size_t>(line - ends.begin()) + 1;
+}
+
 class Reader {
  public:
   explicit Reader(const std::string& name) : file_(name) {}
@@ -343,11 +376,21 @@ class Reader {
 
  private:
   toml::table parsed(std::string_view text) const {
+    // What toml++ 3.3 does with them is undefined.
+    if (const std::size_t line = hosts::line_of_stray_letter(text))
+      refuse_text(line, "letters beyond ASCII have to be in quotes, with a blank before them");
     try {
       return toml::parse(text);
     } catch (const toml::parse_error& error) {
-      file_.refuse(error.source(), "this is no TOML: " + std::string(error.description()));
+      refuse_text(error.source().begin.line, std::string(error.description()));
+    } catch (const NotToml&) {
+      refuse_text(line_beyond_toml(text), "a host begins with [[host]]");
     }
+  }
+
+  [[noreturn]] void refuse_text(std::size_t line, const std::string& why) const {
+    const toml::source_position place{static_cast<toml::source_index>(line), 1};
+    file_.refuse({place, place, {}}, "this is no TOML: " + why);
   }
 
   void read_top(const toml::key& key, const toml::node& node) {
@@ -460,18 +503,24 @@ class Reader {
     }
   }
 
-  /// An agent that comes by tcp has a port of its own; two are for all.
+  /// An agent that comes by tcp has a port of its own. Two more are for what all that come by one
+  /// pair of keys say: those of Slurm, and those of each host that is joined.
   void check_ports() const {
-    if (hosts_.security.first_port == 0) return;
-    const int ports = hosts_.security.last_port - hosts_.security.first_port + 1;
-    std::int64_t needed = 2;
-    for (const Host& host : hosts_.hosts)
-      if ((only(host.launcher) & (kSlurm | kNone)) != 0) needed += host.agents;
-    if (needed > 2 && needed > ports)
-      file_.refuse(ports_, "ports: there are " + std::to_string(ports) + ", and " +
-                               std::to_string(needed) +
-                               " are needed: one for each agent of launcher = \"slurm\" and "
-                               "\"none\", and two for all of them");
+    std::int64_t needed = 0;
+    bool slurm = false;
+    for (const Host& host : hosts_.hosts) {
+      if ((only(host.launcher) & (kSlurm | kNone)) == 0) continue;
+      needed += host.agents;
+      const bool first = host.launcher == HostLauncher::none || !std::exchange(slurm, true);
+      if (first) needed += 2;
+    }
+    const HostSecurity& security = hosts_.security;
+    const int ports = security.first_port == 0 ? 0 : security.last_port - security.first_port + 1;
+    if (ports == 0 || needed <= ports) return;
+    file_.refuse(ports_, "ports: there are " + std::to_string(ports) + ", and " +
+                             std::to_string(needed) +
+                             " are needed: one for each agent of launcher = \"slurm\" and "
+                             "\"none\", two for Slurm, and two for each host of \"none\"");
   }
 
   const File file_;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "master/hosts/hosts_fleet.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "common/version.hpp"
 
 namespace flagship::hosts {
 
@@ -14,6 +18,18 @@ HostsFleet::HostsFleet(pool::FleetSettings own, AgentFleetSettings agents)
   agents.say = [this](std::string line) {
     own_.outputs().say(own_.outputs().zygote(), std::move(line));
   };
+  for (const Host& host : agents.hosts.hosts) {
+    if (host.launcher != HostLauncher::local) continue;
+    own_status_.emplace();
+    own_status_->name = host.name;
+    own_status_->host = own_.host({});
+    own_status_->state = HostState::ready;
+    own_status_->pid = getpid();
+    own_status_->version = kVersion;
+    own_status_->cpus = usable_cpus();
+    own_status_->memory = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  }
   agents_ = std::make_unique<AgentFleet>(std::move(agents));
   own_.watch_also(agents_->fd());
 }
@@ -30,6 +46,11 @@ void HostsFleet::send(Ref worker, wire::Frames&& message) {
 void HostsFleet::signal(Ref worker, int signal) {
   if (is_agent(worker)) return agents_->signal(worker, signal);
   own_.signal(worker, signal);
+}
+
+void HostsFleet::describe(PoolStatus& status) const {
+  if (own_status_) status.hosts.push_back(*own_status_);
+  agents_->describe(status);
 }
 
 ClaimPage& HostsFleet::claims(Ref worker) {

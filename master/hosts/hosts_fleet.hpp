@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "master/hosts/agent_fleet.hpp"
 #include "master/pool/io/local_fleet.hpp"
@@ -26,13 +27,14 @@ class HostsFleet final : public pool::Fleet {
   pid_t pid(Ref worker) const override;
   const std::string& host(Ref worker) const override;
   bool is_agent(Ref worker) const override { return worker.id >= first_agent_; }
-  void describe(PoolStatus& status) const override { agents_->describe(status); }
+  void describe(PoolStatus& status) const override;
   void bury(Ref worker) override;
   void wait(detail::Deadline deadline, pool::Happenings& out) override;
   std::shared_ptr<detail::Waker> waker() override { return own_.waker(); }
 
  private:
   const std::uint32_t first_agent_;
+  std::optional<HostStatus> own_status_;  // nothing: this machine is not among the hosts
   pool::LocalFleet own_;
   std::unique_ptr<AgentFleet> agents_;
 };

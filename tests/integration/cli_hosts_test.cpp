@@ -2,16 +2,17 @@
 // Hosts files, keys and agents, as far as the command line goes.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "tests/integration/cli_fixture.hpp"
 
 namespace flagship::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 class CliHosts : public CliTest {};
@@ -78,14 +79,27 @@ TEST_F(CliKeys, AreNotReplaced) {
 
 TEST_F(CliHosts, CheckReadsTheKeysThatTheFileNames) {
   write("my.toml", "[[host]]\nlauncher = \"none\"\nkeys = \"flagship.master.keys\"\n");
-  const Ended missing = flagship({"hosts", "check", "my.toml"});
-  EXPECT_EQ(missing.exit_code, 2);
-  EXPECT_THAT(missing.err, HasSubstr("the keys 'flagship.master.keys' cannot be read"));
+  const Ended ended = flagship({"hosts", "check", "my.toml"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, HasSubstr("the keys 'flagship.master.keys' cannot be read"));
+}
+
+TEST_F(CliHosts, CheckSaysOfThisMachineThatItIsWell) {
+  write("my.toml", "[[host]]\nworkers = 1\n");
+  const Ended ended = flagship({"hosts", "check", "my.toml"});
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_EQ(ended.err, "");
+  EXPECT_THAT(lines_of(ended.out), ElementsAre(StartsWith("HOST "), ContainsRegex("^local +ok ")));
+}
+
+TEST_F(CliHosts, CheckSaysOfAHostThatItDidNotCome) {
   ASSERT_EQ(flagship({"keys", "new"}).exit_code, 0);
-  const Ended there = flagship({"hosts", "check", "my.toml"});
-  EXPECT_EQ(there.exit_code, 0);
-  EXPECT_EQ(there.err, "");
-  EXPECT_THAT(there.out, StartsWith("joined: "));
+  write("my.toml", "[[host]]\nlauncher = \"none\"\nkeys = \"flagship.master.keys\"\n");
+  const Ended ended = flagship({"hosts", "check", "my.toml", "--timeout", "100ms"});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(lines_of(ended.out),
+              ElementsAre(StartsWith("HOST "), ContainsRegex("^joined +waiting ")));
+  EXPECT_EQ(ended.err, "host 'joined' has not come yet; --timeout waits longer\n");
 }
 
 TEST_F(CliHosts, ACommandOfACommandIsAskedFor) {
@@ -127,6 +141,28 @@ TEST_F(CliAgent, HasAsManyWorkersAsTheMachineMayUnlessToldOtherwise) {
   Command agent = command({"agent", "--join", "tcp://[::1]:1"});
   agent.env["FLAGSHIP_WORKER"] = telling_worker();
   EXPECT_THAT(lines_of(run(agent).out), ElementsAre("--flagship-join", "tcp://[::1]:1", "0"));
+}
+
+TEST_F(CliAgent, JoinsAMasterWithItsKeysAndWorksForIt) {
+  ASSERT_EQ(flagship({"keys", "new"}).exit_code, 0);
+  write("my.toml",
+        "[[host]]\nlauncher = \"none\"\nkeys = \"flagship.master.keys\"\nworkers = 1\n"
+        "[security]\naddresses = [\"127.0.0.1\"]\n");
+  Program master(command({"fetch", "BR", "CN", "--hosts", "my.toml"}));
+  const auto endpoint = [&master] {
+    const std::string said = master.err();
+    const std::size_t begin = std::min(said.find("tcp://"), said.size());
+    const std::size_t end = said.find('\n', begin);
+    return end == std::string::npos ? "" : said.substr(begin, end - begin);
+  };
+  ASSERT_TRUE(wait_until([&endpoint] { return !endpoint().empty(); })) << master.err();
+  Command agent = command({"agent", "--join", endpoint()});
+  agent.input = read_file(here() / "flagship.agent.keys");
+  const Ended left = run(agent);
+  EXPECT_EQ(left.exit_code, 0) << left.err;
+  const Ended ended = master.wait();
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_THAT(files(), ElementsAre("BR.gif", "CN.gif"));
 }
 
 TEST_F(CliAgent, JoinsOnlyWhereAMasterCanBe) {

@@ -20,19 +20,30 @@ const std::filesystem::path kPages = FLAGSHIP_PAGES;
 
 class Pages : public CliTest {
  protected:
+  /// Of a command; of one that has some of its own, of these too.
   std::string help(const std::string& command) const {
-    return flagship(command.empty() ? Words{"--help"} : Words{command, "--help"}).out;
+    if (command.empty()) return flagship({"--help"}).out;
+    std::string all = flagship({command, "--help"}).out;
+    for (const std::string& inner : commands_in(all))
+      all += flagship({command, inner, "--help"}).out;
+    return all;
   }
 
-  /// "" for flagship itself, and all commands that it has.
-  Words commands() const {
-    Words names{""};
+  static Words commands_in(const std::string& help) {
+    Words names;
     bool listed = false;
-    for (const std::string& line : lines_of(help(""))) {
+    for (const std::string& line : lines_of(help)) {
       if (listed && line.starts_with("  ") && line[2] != ' ')
         names.push_back(line.substr(2, line.find(' ', 2) - 2));
       listed = listed || line.ends_with("ommands:");
     }
+    return names;
+  }
+
+  /// "" for flagship itself, and all commands that it has.
+  Words commands() const {
+    Words names = commands_in(help(""));
+    names.insert(names.begin(), "");
     EXPECT_THAT(names, IsSupersetOf({"fetch", "serve", "status"}));
     return names;
   }
@@ -135,6 +146,7 @@ TEST_F(Completion, BashOffersTheCommandsOfACommandAndTheirFiles) {
   EXPECT_THAT(bash_offers("hosts ''"), Contains("check"));
   EXPECT_THAT(bash_offers("keys n"), ElementsAre("new"));
   EXPECT_THAT(bash_offers("hosts check /etc/hostn"), ElementsAre("/etc/hostname"));
+  EXPECT_THAT(bash_offers("hosts check my.toml --work"), ElementsAre("--worker"));
 }
 
 TEST_F(Pages, CommandsOfACommandAreOnItsPage) {

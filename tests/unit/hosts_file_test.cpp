@@ -157,6 +157,13 @@ TEST(HostsFile, WhatIsWrongIsSaidWithItsLineAndWhatToDo) {
       {"", "1: there is no host in it; begin with [[host]]"},
       {"host = []", "1: there is no host in it"},
       {"[[host]", "1: this is no TOML: "},
+      {"[[[host]]]", "1: this is no TOML: a host begins with [[host]]"},
+      {"[[host]]\nworkers = 1\n\n[[[host]]]\n[[[[\n", "4: this is no TOML: "},
+      {"[[host]]\nname = \xc3\xa9",
+       "2: this is no TOML: letters beyond ASCII have to be in quotes, with a blank before them"},
+      {"[[host]]\nname = '''a\n \xc3\xa9", "3: this is no TOML: letters beyond ASCII"},
+      {"[[host]]\nname = 'a\n\xc3\xa9", "3: this is no TOML: letters beyond ASCII"},
+      {"[[host]]\nname = '\xff'", "2: this is no TOML: "},
       {"[[host]]\nname = \"a\"\nname = \"b\"", "3: this is no TOML: "},
       {"[host]", "1: write each host as a table of its own: [[host]]"},
       {"host = [1]", "1: write each host as a table of its own: [[host]]"},
@@ -223,9 +230,18 @@ TEST(HostsFile, WhatIsWrongIsSaidWithItsLineAndWhatToDo) {
       {"[[host]]\n[security]\naddresses = ['tcp://x']", "3: addresses 'tcp://x' is no address"},
       {host("slurm", "nodes = 4\n[security]\nports = '56000-56004'"),
        "5: ports: there are 5, and 6 are needed: one for each agent"},
+      {host("none", "keys = 'a'\nagents = 3") + host("slurm", "") + host("none", "keys = 'b'") +
+           host("slurm", "[security]\nports = '1000-1010'"),
+       "14: ports: there are 11, and 12 are needed: one for each agent"},
   };
   for (const auto& [toml, sentence] : table)
     EXPECT_THAT(refusal(toml), StartsWith("my.toml:" + sentence)) << toml;
+}
+
+TEST(HostsFile, LettersOfAnyLanguageAreInCommentsAndPaths) {
+  const std::string none = "[[host]] # \"\xc3\xa9\nlauncher = 'none'\n";
+  EXPECT_EQ(only("\xEF\xBB\xBF# \xc3\xa9\n" + none + "keys = \"\\\"\xc3\xa9\" # '\xc3\xa9").keys,
+            "\"\xc3\xa9");
 }
 
 TEST(HostsFile, TheFirstOfTwoMistakesIsTheOneThatIsTold) {

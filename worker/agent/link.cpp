@@ -17,6 +17,7 @@ using std::chrono::nanoseconds;
 
 constexpr milliseconds kReachLimit{15'000};
 constexpr milliseconds kAnswerLimit{20'000};
+constexpr int kFirstEchoes = 3;  // the shortest of them is how far away its master is
 constexpr int kFirstHeartbeatMs = 10'000;
 
 std::uint64_t ticks() {
@@ -68,10 +69,12 @@ Link::Link(wire::Ticket ticket, const wire::Greeting& greeting) : ticket_(std::m
     if (Clock::now() >= end) throw LinkError("its master does not answer at " + endpoint);
     wait({}, end);
   }
-  beat({});
-  while (round_trip_ == nanoseconds::zero()) {
-    if (Clock::now() >= end) throw LinkError("its master does not answer at " + endpoint);
-    wait({}, end);
+  for (int i = 0; i < kFirstEchoes; ++i) {
+    beat({});
+    for (const int before = echoes_; echoes_ == before;) {
+      if (Clock::now() >= end) throw LinkError("its master does not answer at " + endpoint);
+      wait({}, end);
+    }
   }
 }
 
@@ -171,6 +174,7 @@ void Link::read_control() {
       welcomed_ = true;
     }
     if (const auto* const echo = std::get_if<wire::Echo>(&*message)) {
+      ++echoes_;
       const nanoseconds there_and_back(ticks() - echo->sent_ns);
       if (round_trip_ != nanoseconds::zero() && there_and_back >= round_trip_) continue;
       round_trip_ = std::max(there_and_back, nanoseconds(1));

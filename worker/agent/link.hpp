@@ -62,6 +62,7 @@ class Link {
   std::vector<zmq::socket_t> monitors_;
   std::string address_;  // of the master, as it was reached: "10.0.0.1"; empty: by a file
   Clock::time_point heard_{};
+  int echoes_ = 0;
   std::chrono::nanoseconds round_trip_{};
   std::chrono::nanoseconds clock_skew_{};
 };

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "worker/fetch/runner_tasks.hpp"
 #include "worker/runtime/session.hpp"
 
 namespace flagship::worker {
-
-/// The name of the task that downloads: FetchRequest -> FetchResult.
-inline constexpr const char* kFetchTask = "fetch";
 
 /// Carries out downloads, as many at once as the supervisor allows, on one epoll with the
 /// supervisor's socket.

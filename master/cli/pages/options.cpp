@@ -57,6 +57,14 @@ ShownOption shown_as_argument(const CLI::App& inner) {
   return argument;
 }
 
+/// A command of a command: as an argument, with the options that it has besides.
+void add_inner(ShownCommand& command, CLI::App& inner) {
+  command.options.push_back(shown_as_argument(inner));
+  for (CLI::Option* option : inner.get_options())
+    if (!option->get_positional() && option != inner.get_help_ptr())
+      command.options.push_back(shown(*option));
+}
+
 }  // namespace
 
 std::vector<ShownCommand> shown_commands(CLI::App& app) {
@@ -64,8 +72,7 @@ std::vector<ShownCommand> shown_commands(CLI::App& app) {
   const auto all = [](CLI::App*) { return true; };
   for (CLI::App* command : app.get_subcommands(all)) {
     commands.push_back(shown(*command, command->get_name()));
-    for (const CLI::App* inner : command->get_subcommands(all))
-      commands.back().options.push_back(shown_as_argument(*inner));
+    for (CLI::App* inner : command->get_subcommands(all)) add_inner(commands.back(), *inner);
   }
   return commands;
 }

@@ -21,7 +21,8 @@ struct ShownOption {
   bool takes_folder() const { return value == "DIR"; }
 };
 
-/// "flagship" itself, or what may follow it. Commands of a command are shown as its arguments.
+/// "flagship" itself, or what may follow it. Commands of a command are shown as its arguments,
+/// and their options as its own.
 struct ShownCommand {
   std::string name;  // "fetch"; empty: flagship itself
   std::string help;

@@ -477,8 +477,9 @@ void Loop::on_hello(Life& life) {
   welcome.max_rss = settings_.scheduler.max_worker_rss;
   welcome.task_timeout = settings_.task_timeout;
   fleet_->send(life.worker, writer_.welcome(welcome));
-  handle(core::WorkerReady{life.worker, settings_.initializer.function != 0, hello.concurrency,
-                           hello.lag});
+  const bool sets_up = settings_.initializer.function != 0;
+  if (!fleet_->is_agent(life.worker)) return handle(core::WorkerReady{life.worker, sets_up});
+  handle(core::WorkerReady{life.worker, sets_up, hello.concurrency, hello.lag});
 }
 
 void Loop::on_results(Life& life) {

@@ -28,11 +28,13 @@ void watch(int epoll, int fd) {
   if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl");
 }
 
-// Every address, but of the loopback device only.
-int listen_on_device() {
+// Every address, but of that device only.
+int listen_on(const std::string& device) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket < 0) fail("socket");
-  if (::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) != 0) fail("SO_BINDTODEVICE");
+  if (::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                   static_cast<socklen_t>(device.size())) != 0)
+    fail("SO_BINDTODEVICE");
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_ANY);
@@ -53,13 +55,13 @@ std::pair<std::string, std::uint16_t> name_of(int socket) {
 
 }  // namespace
 
-ManyOrigins::ManyOrigins(Answer answer, std::size_t ports)
+ManyOrigins::ManyOrigins(Answer answer, std::size_t ports, const std::string& device)
     : answer_(std::move(answer)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       stop_(::eventfd(0, EFD_CLOEXEC)) {
   watch(epoll_, stop_);
   while (listeners_.size() < ports) {
-    const int listener = listen_on_device();
+    const int listener = listen_on(device);
     watch(epoll_, listener);
     ports_.push_back(name_of(listener).second);
     listeners_[listener] = ports_.back();

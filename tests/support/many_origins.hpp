@@ -15,7 +15,8 @@
 namespace flagship::testing {
 
 /// An HTTP server at each address of 127.0.0.0/8, which is an origin of its own each, at a few free
-/// ports; reached by the loopback device only. One thread serves them all, and keeps a log.
+/// ports; reached by the loopback device only, unless another is named. One thread serves them all,
+/// and keeps a log.
 class ManyOrigins {
  public:
   using Clock = std::chrono::steady_clock;
@@ -36,7 +37,8 @@ class ManyOrigins {
   /// What to say to a visit; called in the server's thread.
   using Answer = std::function<Reply(const Visit&)>;
 
-  explicit ManyOrigins(Answer answer, std::size_t ports = 1);
+  /// Whoever calls it from another network, or names another device, is served there.
+  explicit ManyOrigins(Answer answer, std::size_t ports = 1, const std::string& device = "lo");
   ~ManyOrigins();
   ManyOrigins(const ManyOrigins&) = delete;
   ManyOrigins& operator=(const ManyOrigins&) = delete;
@@ -45,6 +47,7 @@ class ManyOrigins {
   std::string url(std::size_t number) const;
   /// The same without "http://".
   std::string origin(std::size_t number) const;
+  const std::vector<std::uint16_t>& ports() const { return ports_; }
 
   std::vector<Visit> log() const;
   /// Those of one origin, in the order in which they came.

@@ -129,6 +129,48 @@ std::vector<Bed::Process> Bed::processes_like(const std::string& host,
   return found;
 }
 
+std::vector<Bed::Process> Bed::agents(const std::string& host) const {
+  std::vector<Process> found = processes({host});
+  std::erase_if(found,
+                [](const Process& process) { return name_of(process.pid) != "flagship-agent"; });
+  return found;
+}
+
+std::vector<Bed::Process> Bed::workers(const std::string& host) const {
+  std::vector<Process> found = processes({host});
+  std::erase_if(found, [](const Process& process) {
+    return name_of(process.pid).find("/worker-") == std::string::npos;
+  });
+  return found;
+}
+
+std::string NetnsBed::in_toml() {
+  std::string text;
+  for (const std::string& host : hosts())
+    text += "[[host]]\nname = \"" + host + "\"\nlauncher = \"ssh\"\nworkers = 2\n";
+  return text;
+}
+
+bool NetnsBed::carries(const std::string& command, const std::string& host) {
+  return command.starts_with("ssh ") && command.find(" " + host) != std::string::npos;
+}
+
+std::string SlurmBed::in_toml() {
+  return "[[host]]\nlauncher = \"slurm\"\nnodes = 4\npartition = \"main\"\nworkers = 2\n";
+}
+
+// One for all. Another process of that name looks after the job when this one dies, and came later.
+bool SlurmBed::carries(const std::string& command, const std::string&) {
+  return command.starts_with("srun ");
+}
+
+std::string name_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
 std::vector<Bed::Process> left_on(const Bed& bed) {
   std::vector<Bed::Process> left;
   wait_until([&] { return (left = bed.processes()).empty(); });

@@ -65,6 +65,8 @@ class Bed {
   std::vector<Process> processes(const Words& hosts = {}) const;
   /// Those of a host whose command has that in it.
   std::vector<Process> processes_like(const std::string& host, const std::string& text) const;
+  std::vector<Process> agents(const std::string& host) const;
+  std::vector<Process> workers(const std::string& host) const;
 
   Ended script(Words words) const;
   void do_or_throw(Words words) const;
@@ -83,6 +85,10 @@ class NetnsBed : public Bed {
   NetnsBed() : Bed("netns") {}
   static std::string login() { return "master"; }
   static Words hosts() { return {"h1", "h2", "h3"}; }
+  /// What a hosts file says of them, with two workers on each.
+  static std::string in_toml();
+  /// Of the process on the login node that carries the agent of a host.
+  static bool carries(const std::string& command, const std::string& host);
 
  private:
   Words exec_on(const std::string& host) const override { return {"exec", host}; }
@@ -94,6 +100,8 @@ class SlurmBed : public Bed {
   SlurmBed() : Bed("slurm") {}
   static std::string login() { return "login"; }
   static Words hosts() { return {"n1", "n2", "n3", "n4"}; }
+  static std::string in_toml();
+  static bool carries(const std::string& command, const std::string& host);
 
   void kill_slurmd(const std::string& node) const { do_or_throw({"kill-node", node}); }
   void start_slurmd(const std::string& node) const { do_or_throw({"start-node", node}); }
@@ -102,6 +110,8 @@ class SlurmBed : public Bed {
   Words exec_on(const std::string& host) const override { return {"exec", "--on", host}; }
 };
 
+/// What ps calls a process; empty: there is none.
+std::string name_of(pid_t pid);
 /// What is left of a bed: what its hosts still run. Waits for it to go.
 std::vector<Bed::Process> left_on(const Bed& bed);
 /// The processes of this machine that belong to the bed in that folder.

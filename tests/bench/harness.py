@@ -241,6 +241,21 @@ class Bench:
             yield pathlib.Path(folder)
 
     @contextlib.contextmanager
+    def test_bed(self):
+        """Three hosts that are namespaces of this machine; gives what runs a command on their login node."""
+        bed = HERE.parent.parent / "scripts" / "testbed" / "netns"
+        folder = self.folder / "bed"
+        try:
+            self.run([bed, "--dir", folder, "--owner", os.getpid(), "up"])
+        except Failed as failure:
+            raise Absent("no test-bed: needs root and scripts/setup hosts") from failure
+        self.bed_command = [bed, "--dir", folder]
+        try:
+            yield [*self.bed_command, "exec", "master"]
+        finally:
+            self.run([*self.bed_command, "down"])
+
+    @contextlib.contextmanager
     def practice_server(self, delay):
         """`flagship serve`; gives the URL that it prints."""
         log = self.folder / "serve.log"

@@ -11,6 +11,8 @@
 //   take a millisecond: rounds=... pool_bench p11 [--tasks N] [--workers W]  no-ops in many
 //   workers: cpu_us_per_task=..., kb_per_worker=... pool_bench p12 [--bytes B] [--calls N]    a
 //   large argument that comes back: bytes_per_s=...
+//   pool_bench p13 --hosts FILE [--tasks N] [--rounds R | --sleep MICROSECONDS]  the same as p10, or calls that only
+//   wait, on the hosts of a file: tasks_per_s=..., busy=... of all that its workers could have worked
 #include <time.h>
 
 #include <algorithm>
@@ -25,6 +27,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/bench/children.hpp"
@@ -56,9 +59,13 @@ class Options {
  public:
   Options(int argc, char** argv) : words_(argv + std::min(argc, 2), argv + argc) {}
 
-  int get(const char* name, int otherwise) const {
+  std::string text(const char* name) const {
     const auto found = std::find(words_.begin(), words_.end(), name);
-    return found == words_.end() || found + 1 == words_.end() ? otherwise : std::stoi(*(found + 1));
+    return found == words_.end() || found + 1 == words_.end() ? "" : *(found + 1);
+  }
+  int get(const char* name, int otherwise) const {
+    const std::string text = this->text(name);
+    return text.empty() ? otherwise : std::stoi(text);
   }
 
  private:
@@ -236,6 +243,45 @@ void large_argument(const Options& options) {
   std::printf("bytes_per_s=%.0f\n", 2.0 * bytes * calls / seconds_since(begin));
 }
 
+std::uint64_t wait_a_little(std::uint64_t micros) {
+  std::this_thread::sleep_for(std::chrono::microseconds(micros));
+  return micros;
+}
+
+std::vector<flagship::Future<std::uint64_t>> submit_timed(flagship::ProcessPoolExecutor& pool,
+                                                          const Options& options, int tasks) {
+  const auto rounds = static_cast<std::uint64_t>(options.get("--rounds", 1'000));
+  const auto micros = static_cast<std::uint64_t>(options.get("--sleep", 0));
+  std::vector<flagship::Future<std::uint64_t>> futures;
+  for (int i = 0; i < tasks; ++i)
+    futures.push_back(micros > 0 ? pool.submit<wait_a_little>(micros)
+                                 : pool.submit<compute>(rounds));
+  return futures;
+}
+
+void work_on_hosts(const Options& options) {
+  const int tasks = options.get("--tasks", 1'000);
+  flagship::PoolOptions pool_options;
+  pool_options.hosts = flagship::Hosts::from_file(options.text("--hosts"));
+  std::size_t workers = 0;
+  for (const flagship::Host& host : pool_options.hosts->hosts)
+    workers += static_cast<std::size_t>(host.workers * host.agents);
+  flagship::ProcessPoolExecutor pool(pool_options);
+  while (pool.status().workers.size() < workers)  // all of them have to have come
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (auto& future : submit_timed(pool, options, static_cast<int>(workers) * 200)) future.result();
+  const auto begin = Clock::now();
+  const auto futures = submit_timed(pool, options, tasks);
+  double worked = 0;
+  for (const auto& future : futures) {
+    future.result();
+    worked += std::chrono::duration<double>(future.try_outcome()->wall).count();
+  }
+  const double seconds = seconds_since(begin);
+  std::printf("tasks_per_s=%.2f\nbusy=%.4f\n", tasks / seconds,
+              worked / seconds / static_cast<double>(workers));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -249,10 +295,11 @@ int main(int argc, char** argv) try {
       {"p10-bare", compute_alone},
       {"p10-scale", [](const Options&) { find_scale(); }},
       {"p11", many_workers},
-      {"p12", large_argument}};
+      {"p12", large_argument},
+      {"p13", work_on_hosts}};
   const auto row = rows.find(argc > 1 ? argv[1] : "");
   if (row == rows.end()) {
-    std::fputs("usage: pool_bench p1|p2|p3|p4|p10|p10-bare|p10-scale|p11|p12 [--OPTION N...]\n",
+    std::fputs("usage: pool_bench p1|p2|p3|p4|p10|p10-bare|p10-scale|p11|p12|p13 [--OPTION N...]\n",
                stderr);
     return 2;
   }

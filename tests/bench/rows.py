@@ -268,6 +268,33 @@ def large_payloads(bench, result):
         ])
 
 
+@row("P13", "1 ms of arithmetic a task, 2 hosts of a worker each", "tasks/s")
+def two_hosts(bench, result):
+    program = bench.ours("pool_bench")
+    rounds = int(bench.number([program, "p10-scale"], "rounds"))
+    with bench.test_bed() as on_master:
+        def work(hosts, *sizes):
+            return lambda key: bench.number([*on_master, program, "p13", "--hosts", hosts, *sizes], key)
+
+        def file_of(name, *hosts):
+            listed = bench.folder / name
+            listed.write_text("".join(f'[[host]]\nname = "{host}"\nlauncher = "ssh"\nworkers = {workers}\n'
+                                      for host, workers in hosts))
+            return listed
+
+        sizes = ["--rounds", rounds, "--tasks", bench.count(4_000, 20)]
+        two = work(file_of("two.toml", ("h1", 1), ("h2", 1)), *sizes)
+        one = work(file_of("one.toml", ("h1", 2)), *sizes)
+        bench.take_turns(result, Contender("flagship", lambda: two("tasks_per_s")), [
+            Contender("one host of 2 workers", lambda: one("tasks_per_s"), ">= 0.95"),
+        ], rounds=3)
+        # 25 ms each way, and calls that wait: four workers would be too many for two processors.
+        for host in ("h1", "h2"):
+            bench.run([*bench.bed_command, "netem", host, "delay", "25ms"])
+        far = work(file_of("far.toml", ("h1", 2), ("h2", 2)), "--sleep", 1000, "--tasks", bench.count(20_000, 20))
+        result.bound("busy, of 4 workers on 2 hosts 50 ms away", far("busy"), ">= 0.9")
+
+
 def serve_one_gif(folder, port):
     """The server block of an nginx that has the same small picture under every name."""
     (folder / "a.gif").write_bytes(small_gif(367))

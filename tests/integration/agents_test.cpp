@@ -77,10 +77,9 @@ class Agents : public ::testing::Test {
   static bool ready(const ProcessPoolExecutor& pool, std::size_t agents) {
     return wait_until([&] {
       const std::vector<HostStatus> hosts = pool.status().hosts;
-      return static_cast<std::size_t>(
-                 std::count_if(hosts.begin(), hosts.end(), [](const HostStatus& host) {
-                   return host.state == HostState::ready;
-                 })) >= agents;
+      return static_cast<std::size_t>(std::count_if(
+                 hosts.begin(), hosts.end(),
+                 [](const HostStatus& host) { return host.state == HostState::ready; })) >= agents;
     });
   }
 
@@ -206,8 +205,7 @@ TEST_F(Agents, OfAKilledOneAnotherTakesTheCallsThatMayBeginAgain) {
   }));
   first->signal(SIGKILL);
   gate.open();
-  for (int i = 0; i < 20; ++i)
-    EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(kPatience), i);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(kPatience), i);
 }
 
 TEST_F(Agents, OneThatWasStoppedForLongerThanItsLeaseIsGivenUpAndLeaves) {

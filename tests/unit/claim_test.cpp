@@ -49,6 +49,34 @@ TEST(ClaimPage, another_stamp_is_another_task) {
   EXPECT_TRUE(page[0].begin(7));
 }
 
+TEST(ClaimPage, a_lent_place_can_be_stopped_and_is_never_taken_back) {
+  ClaimPage page = ClaimPage::create(1);
+  page[0].lend(7);
+  EXPECT_TRUE(page[0].is(7, Claim::lent));
+  EXPECT_FALSE(page[0].recall(7)) << "only the agent knows";
+  EXPECT_FALSE(page[0].begin(7));
+  EXPECT_EQ(page[0].running_since(7), std::nullopt);
+  EXPECT_FALSE(page[0].stop(8));
+  EXPECT_TRUE(page[0].stop(7));
+  EXPECT_FALSE(page[0].stop(7));
+  page[0].lent_has_begun(7);
+  EXPECT_TRUE(page[0].is(7, Claim::stopped)) << "it was stopped first";
+}
+
+TEST(ClaimPage, a_lent_place_runs_once_its_agent_has_said_so) {
+  ClaimPage page = ClaimPage::create(1);
+  page[0].lend(7);
+  page[0].lent_has_begun(8);
+  EXPECT_TRUE(page[0].is(7, Claim::lent)) << "another stamp is another task";
+  page[0].lent_has_begun(7);
+  EXPECT_TRUE(page[0].is(7, Claim::running));
+  EXPECT_FALSE(page[0].recall(7));
+  EXPECT_TRUE(page[0].stop(7));
+  page[0].hold(9);
+  page[0].lent_has_begun(9);
+  EXPECT_TRUE(page[0].is(9, Claim::held)) << "it was lent to nobody";
+}
+
 TEST(ClaimPage, both_sides_see_the_same_page) {
   ClaimPage ours = ClaimPage::create(8);
   ClaimPage theirs = ClaimPage::map(ours.fd(), 8);

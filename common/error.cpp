@@ -78,6 +78,7 @@ RemoteError::RemoteError(std::string type_name, const std::string& message, std:
 std::string describe(const Death& death) {
   if (death.signal != 0) return "was killed by " + signal_text(death.signal) + reason(death);
   if (death.exit_code >= 0) return "exited with code " + std::to_string(death.exit_code);
+  if (!death.lost_with.empty()) return "is gone with its host (" + death.lost_with + ")";
   return "is gone";
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "common/wire/down.hpp"
 
+#include <algorithm>
+
 #include "common/wire/payloads.hpp"
 #include "flagship/v1/wire.pb.h"
 
@@ -175,7 +177,7 @@ std::optional<AssignedCall> DownReader::next() {
   if (in.terms < assign.terms_size() &&
       assign.terms(in.terms).index() == static_cast<std::uint32_t>(i)) {
     const v1::Terms& terms = assign.terms(in.terms++);
-    call.attempt = terms.attempt();
+    call.attempt = std::max(terms.attempt(), 1u);
     call.timeout = std::chrono::nanoseconds(terms.timeout_ns());
   }
   call.payload = in.payloads.next(assign.sizes(i), assign.payloads()).bytes;

@@ -48,6 +48,10 @@ Check begin(const Hosts& hosts, const Host& host, const std::string& worker_prog
   options.output = [](const WorkerOutput&) {};  // the table says it
   try {
     check.pool = std::make_unique<ProcessPoolExecutor>(std::move(options));
+    const std::vector<HostStatus> agents = check.pool->status().hosts;
+    if (!agents.empty() && !agents.front().join_at.empty())
+      fmt::print(stderr, "host '{}': its agents may join at {}\n", host.name,
+                 agents.front().join_at);
   } catch (const std::exception& error) {
     check.trouble = error.what();
   }

@@ -166,8 +166,11 @@ void AgentFleet::add_agents(const Launchers& launchers, const Host& host, std::s
     agent.launcher = launcher.get();
     if (host.launcher == HostLauncher::ssh) agent.door = private_door_.get();
     if (host.launcher == HostLauncher::slurm) agent.door = ticket_door_.get();
-    for (JoinDoor& join : join_doors_)
-      if (join.host == index) agent.door = join.door.get();
+    for (JoinDoor& join : join_doors_) {
+      if (join.host != index) continue;
+      agent.door = join.door.get();
+      agent.status.join_at = agent.door->endpoints(agent.door->control_place()).front();
+    }
     agent.title = host.agents == 1 ? host.name : host.name + "/" + std::to_string(i + 1);
     agent.status.name = agent.title;
     agent.status.state = HostState::gone;
@@ -201,10 +204,10 @@ std::string AgentFleet::start(Ref ref) {
     return {};
   } catch (const std::exception& error) {
     agent.status.trouble = error.what();
-    mention("host '" + agent.title + "': " + error.what());
+    mention("host " + agent.title + ": " + error.what());
     agent.phase = Phase::called;
     bury(ref);
-    return "host '" + agent.title + "': " + error.what();
+    return "host " + agent.title + ": " + error.what();
   }
 }
 
@@ -561,7 +564,7 @@ void AgentFleet::on_beat(Agent& agent, const wire::Beat& beat) {
 void AgentFleet::on_leaving(Agent& agent, const wire::Leaving& leaving) {
   if (leaving.now) return end(agent, leaving.reason, leaving.reason.empty());
   if (agent.phase == Phase::leaving) return;
-  mention("host '" + agent.title + "' leaves: " + leaving.reason);
+  mention("host " + agent.title + " leaves: " + leaving.reason);
   agent.phase = Phase::leaving;
   agent.status.state = HostState::leaving;
   leaving_.push_back(agent.ref);
@@ -611,17 +614,17 @@ void AgentFleet::end(Agent& agent, std::string cause, bool in_order, bool hopele
 void AgentFleet::finish(Agent& agent, pool::Happenings& out) {
   End& end = *agent.end;
   end.told = true;
-  const std::string cause = "host '" + agent.title + "': " + end.cause;
+  const std::string cause = agent.title + ": " + end.cause;
   agent.status.trouble = end.in_order ? std::string() : end.cause;
-  if (!end.in_order) mention(cause);
+  if (!end.in_order) mention("host " + cause);
   if (agent.phase == Phase::called) {
-    out.not_started.push_back({agent.ref, cause, end.hopeless});
+    out.not_started.push_back({agent.ref, "host " + cause, end.hopeless});
     return bury(agent.ref);
   }
   Death death;
   death.pid = agent.status.pid;
   death.host = agent.status.host;
-  death.stderr_tail = cause;
+  death.lost_with = cause;
   out.gone.push_back({agent.ref, std::move(death)});  // and buried when the loop has dealt with it
 }
 

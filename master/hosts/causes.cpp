@@ -2,6 +2,7 @@
 #include "master/hosts/causes.hpp"
 
 #include <array>
+#include <utility>
 
 namespace flagship::hosts {
 namespace {
@@ -79,6 +80,16 @@ std::string about(std::string_view host, std::string_view sentence) {
   return text;
 }
 
+// A shell's way to say it, and srun's.
+int signal_in(const Death& death) {
+  return death.exit_code > 128 && death.exit_code < 128 + 65 ? death.exit_code - 128 : 0;
+}
+
+std::string with_last_words(std::string text, const End& end) {
+  if (end.death.stderr_tail.empty()) return text;
+  return std::move(text) + ": " + end.death.stderr_tail;
+}
+
 }  // namespace
 
 Cause known_cause(std::span<const KnownTrouble> troubles, const End& end) {
@@ -91,17 +102,21 @@ Cause known_cause(std::span<const KnownTrouble> troubles, const End& end) {
 }
 
 Cause program_cause(const End& end) {
-  if (end.stopped && !end.begun) return {"its agent was stopped before it had begun"};
+  if (end.stopped && !end.begun)
+    return {with_last_words("its agent had not begun when it was stopped", end)};
   if (!end.begun) return known_cause(kNotCopied, end);
   if (end.death.exit_code == 0) return {"its agent left in order"};
   if (Cause cause = known_cause(kNotLoaded, end)) return cause;
+  if (const int signal = signal_in(end.death)) {
+    Death death;
+    death.signal = signal;
+    return {with_last_words("the agent on " + end.host + " " + describe(death), end)};
+  }
   return not_executed(end.death) ? known_cause(kNotExecuted, end) : Cause();
 }
 
 Cause plain_cause(const End& end) {
-  std::string text = end.carrier + " " + describe(end.death);
-  if (!end.death.stderr_tail.empty()) text += ": " + end.death.stderr_tail;
-  return {std::move(text)};
+  return {with_last_words(end.carrier + " " + describe(end.death), end)};
 }
 
 }  // namespace flagship::hosts

@@ -17,11 +17,11 @@
 
 #include "common/os/spawn_settings.hpp"
 
-extern char** environ;
-
 extern "C" {  // glibc 2.36's header forgets to say so
 #include <sys/pidfd.h>
 }
+
+extern char** environ;
 
 namespace flagship::hosts {
 namespace {

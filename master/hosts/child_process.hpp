@@ -45,6 +45,7 @@ class ChildProcess {
   void advance(std::string& lines);
   /// How it ended, once `advance` has seen it, and the last lines of its standard error.
   const std::optional<Death>& ended() const { return ended_; }
+  std::string last_lines() const { return tail_.text(); }
   /// Puts a line among those.
   void note(std::string_view line);
   /// Waits for its end, which `advance` sees then; false: it has not come by that time.

@@ -35,7 +35,9 @@ class Launcher {
  public:
   struct Ended {
     AgentRef agent;
-    std::string cause;  // a sentence: what ended, how, what it said; with what to do where known
+    /// A sentence: what ended, how, what it said; with what to do where known. Empty: it was
+    /// stopped, and nothing else is known of its end.
+    std::string cause;
     bool hopeless = false;  // another start would end the same way
   };
 

@@ -164,7 +164,7 @@ void ProcessLauncher::hear(Life& life, std::string_view line) {
   if (life.cause) return kill(life);
   if (word != "begins") return;
   life.begun = true;
-  if (!life.stopped) life.carrier->send(std::move(life.ticket));
+  life.carrier->send(std::move(life.ticket));
 }
 
 void ProcessLauncher::stop(AgentRef agent, bool now) {
@@ -174,12 +174,31 @@ void ProcessLauncher::stop(AgentRef agent, bool now) {
     waiting_.erase(waiting);
     return end_unbegun(agent, way_->explain({.stopped = true}));
   }
-  for (auto& [key, life] : lives_) {
-    if (life.agent != agent) continue;
-    life.stopped = true;
-    life.carrier->close_input();
-    if (now || !life.begun) kill(life);
+  const auto life = std::find_if(lives_.begin(), lives_.end(),
+                                 [&](const auto& each) { return each.second.agent == agent; });
+  if (life != lives_.end()) stop(life, now);
+}
+
+void ProcessLauncher::stop(Lives::iterator found, bool now) {
+  Life& life = found->second;
+  advance(life);  // it may have ended by itself
+  if (life.carrier->ended()) {
+    end(found);
+    eventfd_write(wake_.get(), 1);
+    return;
   }
+  life.carrier->close_input();
+  if (!life.cause && !life.begun) life.cause = explain_stop(*life.carrier);
+  if (!now && life.begun) return;
+  life.killed = true;
+  kill(life);
+}
+
+// With what it has said so far: what it says of being stopped is no news.
+Cause ProcessLauncher::explain_stop(const ChildProcess& carrier) const {
+  End end{.stopped = true};
+  end.death.stderr_tail = carrier.last_lines();
+  return way_->explain(std::move(end));
 }
 
 void ProcessLauncher::kill(Life& life) {
@@ -189,13 +208,12 @@ void ProcessLauncher::kill(Life& life) {
   set_timer();
 }
 
-void ProcessLauncher::end(std::map<Key, Life>::iterator found) {
+void ProcessLauncher::end(Lives::iterator found) {
   Life& life = found->second;
-  Cause cause =
-      life.cause
-          ? std::move(life.cause)
-          : way_->explain(
-                {.begun = life.begun, .stopped = life.stopped, .death = *life.carrier->ended()});
+  const Death& death = *life.carrier->ended();
+  Cause cause = std::move(life.cause);
+  if (!cause && (!life.killed || death.exit_code == 0))  // or else who has stopped it knows why
+    cause = way_->explain({.begun = life.begun, .death = death});
   ended_.push_back({life.agent, std::move(cause.text), cause.hopeless});
   way_->forget(life.agent);
   lives_.erase(found);

@@ -41,21 +41,24 @@ class ProcessLauncher final : public Launcher {
     std::string ticket;
     std::unique_ptr<ChildProcess> carrier;
     bool begun = false;
-    bool stopped = false;
-    Cause cause{};  // known before its end
+    bool killed = false;  // since it was to end at once
+    Cause cause{};        // known before its end
     // In the first moments of its start, until then at most.
     std::optional<StartTurns::Turn> turn;
     Time turn_ends{};
     std::optional<Time> kill_at{};  // it does not end by what its way does
   };
+  using Lives = std::map<Key, Life>;
 
   std::unique_ptr<ChildProcess> spawn(const AgentStart& start, Key key);
   void begin(const AgentStart& start, StartTurns::Turn turn);
   void begin_waiting();
   void advance(Life& life);
   void hear(Life& life, std::string_view line);
+  Cause explain_stop(const ChildProcess& carrier) const;
   void kill(Life& life);
-  void end(std::map<Key, Life>::iterator life);
+  void stop(Lives::iterator life, bool now);
+  void end(Lives::iterator life);
   void end_unbegun(AgentRef agent, Cause cause);
   void keep_time();
   void set_timer();
@@ -65,7 +68,7 @@ class ProcessLauncher final : public Launcher {
   const UniqueFd epoll_;
   const UniqueFd wake_;   // eventfd: there is a turn, or something to tell
   const UniqueFd timer_;  // timerfd
-  std::map<Key, Life> lives_;
+  Lives lives_;
   Key last_key_;
   std::deque<AgentStart> waiting_;  // for their turn
   std::vector<Ended> ended_;        // not told yet

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 #include <utility>
 
 #include "master/hosts/remote_script.hpp"
@@ -17,6 +18,17 @@ namespace {
 std::string minutes(duration time) {
   return std::to_string(
       std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::minutes>(time).count()));
+}
+
+// What Slurm itself says; the agent may have said something like it.
+Cause trouble_of(const End& end) {
+  End of_slurm;
+  of_slurm.host = "Slurm";
+  std::istringstream lines(end.death.stderr_tail);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("srun: ") || line.starts_with("slurmstepd"))
+      of_slurm.death.stderr_tail += line + '\n';
+  return known_cause(kSlurmTroubles, of_slurm);
 }
 
 }  // namespace
@@ -36,9 +48,9 @@ Slurm::Slurm(const Host& host, AgentProgram program, Allocation allocation)
 
 // Without --unbuffered, which would make the agent's output a terminal.
 std::vector<std::string> Slurm::command(const AgentStart& start) {
-  std::vector<std::string> words{
-      "srun",      "--nodes=1",           "--ntasks=1", "--kill-on-bad-exit=0",
-      "--no-kill", "--job-name=flagship", "--quiet"};
+  std::vector<std::string> words{"srun",       "--nodes=1",
+                                 "--ntasks=1", "--kill-on-bad-exit=0",
+                                 "--no-kill",  "--job-name=flagship"};
   const auto add = [&](const std::vector<std::string>& more) {
     words.insert(words.end(), more.begin(), more.end());
   };
@@ -54,7 +66,8 @@ std::vector<std::string> Slurm::job_options() const {
   if (!host_.account.empty()) words.push_back("--account=" + host_.account);
   if (!host_.constraint.empty()) words.push_back("--constraint=" + host_.constraint);
   if (host_.time) words.push_back("--time=" + minutes(*host_.time));
-  if (host_.workers > 0) words.push_back("--cpus-per-task=" + std::to_string(host_.workers));
+  words.push_back(host_.workers > 0 ? "--cpus-per-task=" + std::to_string(host_.workers)
+                                    : std::string("--exclusive"));  // or it would be one CPU
   return words;
 }
 
@@ -86,9 +99,10 @@ void Slurm::kill(const ChildProcess& carrier) const { carrier.signal(SIGTERM); }
 
 Cause Slurm::explain(End end) const {
   end.carrier = "srun";
-  end.host = host_.partition.empty() ? "Slurm" : "Slurm's partition " + host_.partition;
+  end.host = "Slurm's node";
+  if (!end.stopped)  // srun exits with 0 when the node is lost
+    if (Cause cause = trouble_of(end)) return cause;
   if (Cause cause = program_cause(end)) return cause;
-  if (Cause cause = known_cause(kSlurmTroubles, end)) return cause;
   return plain_cause(end);
 }
 

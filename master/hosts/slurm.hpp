@@ -19,9 +19,10 @@ struct Allocation {
   static Allocation around_us();
 };
 
-/// By srun, one for each agent. Each is a job of one node, so it comes when a node is free for it,
-/// and its end touches no other; in an allocation it is a step on a node of its own. How long srun
-/// waits in the queue is Slurm's affair.
+/// By srun, one for each agent. Each is a job of one node, so it comes when there is room for it,
+/// and its end touches no other: of so many CPUs as it has workers, or a whole node where that is
+/// not said. In an allocation it is a step on a node of its own. How long srun waits in the queue
+/// is Slurm's affair.
 class Slurm final : public Way {
  public:
   /// `program` has the same path on the nodes, unless the host has an executable of its own.

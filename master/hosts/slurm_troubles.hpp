@@ -32,11 +32,11 @@ inline constexpr std::array kSlurmTroubles{
                  "the time is longer than % allows, or one has to be given: set 'time'", true},
     KnownTrouble{"Job violates accounting/QOS policy",
                  "% does not allow you so much at once: fewer nodes or workers, or a shorter time"},
-    KnownTrouble{"DUE TO TIME LIMIT", "the allocation's time was up on %"},
+    KnownTrouble{"DUE TO TIME LIMIT", "the time of its allocation is up"},
     KnownTrouble{"DUE TO PREEMPTION", "% has taken the node for a job that goes before"},
     KnownTrouble{"DUE TO NODE FAILURE", "% has lost the node"},
     KnownTrouble{"Node failure", "% has lost the node"},
-    KnownTrouble{"Invalid job id", "the allocation on % is over", true},
+    KnownTrouble{"Invalid job id", "its allocation is over", true},
     KnownTrouble{"has been revoked", "% has ended the allocation"},
     KnownTrouble{"Unable to contact slurm controller",
                  "slurmctld does not answer: is it up, and can it be reached from here?"},
@@ -46,7 +46,7 @@ inline constexpr std::array kSlurmTroubles{
                  "this machine has no slurm.conf: is it one from which jobs can be submitted?",
                  true},
     KnownTrouble{"unrecognized option", "srun does not know an option for %", true},
-    KnownTrouble{"CANCELLED AT", "the job was cancelled on %"},
+    KnownTrouble{"CANCELLED AT", "% was told to cancel the job"},
 };
 
 }  // namespace flagship::hosts

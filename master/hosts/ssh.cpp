@@ -43,12 +43,12 @@ std::string machine_here() {
 
 Ssh::Ssh(const Host& host, AgentProgram program) : host_(host), program_(std::move(program)) {}
 
-std::vector<std::string> Ssh::script() {
-  if (!host_.executable.empty()) return run_script(host_.executable);
+std::vector<std::string> Ssh::script(const std::vector<std::string>& sockets) {
+  if (!host_.executable.empty()) return run_script(host_.executable, sockets);
   if (program_.build().empty())
     throw std::runtime_error("no copy of " + program_.path() + " can be kept on " + host_.address +
                              ": it has no build id; link it with -Wl,--build-id");
-  return run_kept_script({program_.build(), program_.name(), program_.size()});
+  return run_kept_script({program_.build(), program_.name(), program_.size()}, sockets);
 }
 
 std::vector<std::string> Ssh::command(const AgentStart& start) {
@@ -58,9 +58,12 @@ std::vector<std::string> Ssh::command(const AgentStart& start) {
   };
   add(host_.ssh_options);
   add(kUsual);
-  for (const AgentStart::Socket& socket : start.sockets)
+  std::vector<std::string> sockets;
+  for (const AgentStart::Socket& socket : start.sockets) {
     add({"-R", socket.there + ":" + socket.here});
-  add({"--", host_.address, for_login_shell(script())});
+    sockets.push_back(socket.there);
+  }
+  add({"--", host_.address, for_login_shell(script(sockets))});
   return words;
 }
 
@@ -88,7 +91,7 @@ Cause Ssh::explain(End end) const {
   if (!end.begun || end.death.exit_code == kSshFailed)
     if (Cause cause = known_cause(kSshTroubles, end)) return cause;
   if (end.begun && end.death.exit_code == kSshFailed && end.death.stderr_tail.empty())
-    return {"the agent on " + host_.address + " was killed, or the connection was lost"};
+    return {"the connection to " + host_.address + " was lost"};
   return plain_cause(end);
 }
 

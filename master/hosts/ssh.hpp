@@ -28,7 +28,7 @@ class Ssh final : public Way {
   bool carries_sockets() const override { return true; }
 
  private:
-  std::vector<std::string> script();
+  std::vector<std::string> script(const std::vector<std::string>& sockets);
 
   const Host host_;
   AgentProgram program_;

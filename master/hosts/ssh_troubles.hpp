@@ -49,6 +49,7 @@ inline constexpr std::array kSshTroubles{
                  "~/.ssh/config",
                  true},
     KnownTrouble{"Bad configuration option", "ssh does not know an option for %", true},
+    KnownTrouble{"unknown option", "ssh does not know an option for %", true},
     KnownTrouble{"Bad owner or permissions",
                  "ssh does not read its configuration: only you may be able to write it", true},
     KnownTrouble{"account is currently not available", "% lets nobody log in by that name", true},

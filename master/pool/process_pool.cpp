@@ -270,7 +270,7 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
       static_cast<std::uint32_t>(options.max_tasks_per_worker);
   settings.scheduler.max_worker_rss = options.max_worker_rss;
   settings.scheduler.idle_timeout = options.idle_timeout;
-  settings.scheduler.eager = options.eager;
+  settings.scheduler.eager = options.eager || options.hosts;  // those take their time
   settings.max_message_bytes = options.max_message_bytes;
   if (!options.worker_executable.empty())
     settings.worker_program = "'" + options.worker_executable + "'";

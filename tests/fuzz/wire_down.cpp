@@ -36,7 +36,7 @@ void check_calls(DownReader& reader) {
   for (std::size_t i = 0; i < same.size(); ++i)
     check(same[i].ticket == calls[i].ticket && same[i].place == calls[i].place &&
               same[i].function == calls[i].function && same[i].notify == calls[i].notify &&
-              same[i].payload == calls[i].payload,
+              same[i].attempt == calls[i].attempt && same[i].payload == calls[i].payload,
           "a call is the same");
 }
 
@@ -54,6 +54,13 @@ FUZZ_TARGET(wire_down) {
       return check_calls(reader);
     case DownReader::Kind::welcome:
       return flagship::fuzz::touch(reader.welcome().initializer);
+    case DownReader::Kind::recall:
+    case DownReader::Kind::interrupt:
+      for (const std::uint64_t& ticket : reader.tickets())
+        flagship::fuzz::touch({reinterpret_cast<const char*>(&ticket), sizeof ticket});
+      return;
+    case DownReader::Kind::signal:
+      return static_cast<void>(reader.signal());
     case DownReader::Kind::drain:
     case DownReader::Kind::malformed:
       return;

@@ -38,9 +38,10 @@ void check_results(UpReader& reader) {
     const CallResult& result = results[i];
     check(result.ticket == reader.tickets()[i], "a result has its ticket");
     check(result.ending == reader.ending(i), "a result has its ending");
-    check(result.ending <= CallEnding::bad_result, "an ending is one of those that there are");
+    check(result.ending <= CallEnding::worker_died, "an ending is one of those that there are");
     std::string payload(result.payload);
     writer.add(result.ticket, result.ending, payload, result.usage ? &*result.usage : nullptr);
+    writer.add_by(result.by);
   }
   const Frames frames = writer.take_results(reader.busy(), reader.rss(), reader.kept());
   Blobs blobs;
@@ -52,7 +53,8 @@ void check_results(UpReader& reader) {
   check(same.size() == results.size(), "none is lost on the way");
   for (std::size_t i = 0; i < same.size(); ++i)
     check(same[i].ticket == results[i].ticket && same[i].ending == results[i].ending &&
-              same[i].payload == results[i].payload &&
+              same[i].payload == results[i].payload && same[i].by.pid == results[i].by.pid &&
+              same[i].by.worker == results[i].by.worker &&
               same[i].usage.has_value() == results[i].usage.has_value(),
           "a result is the same");
 }

@@ -22,9 +22,9 @@
 namespace flagship::test {
 namespace {
 
-using testing::AllOf;
-using testing::AnyOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
 using Program = flagship::testing::Program;
 using std::chrono::milliseconds;
 
@@ -77,10 +77,9 @@ class Agents : public ::testing::Test {
   static bool ready(const ProcessPoolExecutor& pool, std::size_t agents) {
     return wait_until([&] {
       const std::vector<HostStatus> hosts = pool.status().hosts;
-      return static_cast<std::size_t>(
-                 std::count_if(hosts.begin(), hosts.end(), [](const HostStatus& host) {
-                   return host.state == HostState::ready;
-                 })) >= agents;
+      return static_cast<std::size_t>(std::count_if(
+                 hosts.begin(), hosts.end(),
+                 [](const HostStatus& host) { return host.state == HostState::ready; })) >= agents;
     });
   }
 
@@ -102,7 +101,8 @@ TEST_F(Agents, RunCallsAndSayWhereTheyRan) {
   EXPECT_THAT(outcome->worker, AnyOf(0, 1));
   EXPECT_NE(outcome->pid, agent->pid());
   const auto theirs = pool.submit<own_pid>();
-  EXPECT_EQ(theirs.result(kPatience), theirs.try_outcome()->pid);
+  const pid_t pid = theirs.result(kPatience);
+  EXPECT_EQ(pid, theirs.try_outcome()->pid);
   pool.shutdown();
   EXPECT_EQ(agent->wait().exit_code, 0);
 }
@@ -150,7 +150,7 @@ TEST_F(Agents, RunTheInitializerFirst) {
 TEST_F(Agents, TellWhatRunsAndStopWhatIsInterrupted) {
   ProcessPoolExecutor pool(options(1));
   const auto agent = join(pool);
-  const auto future = pool.submit<for_ever>();
+  auto future = pool.submit<for_ever>();
   EXPECT_TRUE(wait_until([&] { return future.running(); }));
   EXPECT_FALSE(future.cancel()) << "it runs";
   EXPECT_TRUE(future.interrupt());
@@ -206,8 +206,7 @@ TEST_F(Agents, OfAKilledOneAnotherTakesTheCallsThatMayBeginAgain) {
   }));
   first->signal(SIGKILL);
   gate.open();
-  for (int i = 0; i < 20; ++i)
-    EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(kPatience), i);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(kPatience), i);
 }
 
 TEST_F(Agents, OneThatWasStoppedForLongerThanItsLeaseIsGivenUpAndLeaves) {

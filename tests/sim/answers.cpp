@@ -25,33 +25,49 @@ void World::follow_up() {
     for (Process& process : processes_) process.doomed = true;
   check_totals();
   check_hands();
+  check_agents();
   check_ticks();
   check_worker(static_cast<std::uint32_t>(events_ % settings_.max_workers));
 }
 
 void World::handle(const core::Event& event) {
   ++events_;
+  if (const auto* stopped = std::get_if<core::TaskStopped>(&event))
+    if (const auto holder = scheduler_.holder_of(stopped->ticket))
+      process_of(*holder).fruitful = true;
+  if (const auto* results = std::get_if<core::ResultsArrived>(&event)) measure(*results);
   const bool was_broken = scheduler_.broken().has_value();
   commands_.clear();
   scheduler_.handle(event, now_, commands_);
   note_commands(commands_);
-  if (const auto* results = std::get_if<core::ResultsArrived>(&event)) measure(*results);
   carry_out(event, commands_);
-  if (std::holds_alternative<core::WorkerGone>(event) ||
-      std::holds_alternative<core::ResultsArrived>(event))
-    failures_ = 0;
-  if (was_broken || !scheduler_.broken()) return;
-  const bool fruitless = scheduler_.broken()->starts_with("no worker could be kept alive");
-  if (fruitless) saw(Sight::broken_by_fruitless_starts);
-  if (!fruitless && std::holds_alternative<core::WorkerGone>(event)) saw(Sight::broken_by_a_death);
+  if (!was_broken && scheduler_.broken()) see_the_break(event);
 }
 
-// What the scheduler may conclude about the length of a worker's calls.
+void World::see_the_break(const core::Event& event) {
+  const std::string& cause = *scheduler_.broken();
+  if (cause.starts_with("no worker could be kept alive")) {
+    check(failures_ >= settings_.max_fruitless, "the pool breaks while a worker may yet start");
+    return saw(Sight::broken_by_fruitless_starts);
+  }
+  if (cause.starts_with("no host can be used")) {
+    check(no_host_is_left(), "the pool breaks while a host may yet be used");
+    return saw(Sight::broken_without_a_host);
+  }
+  if (std::holds_alternative<core::WorkerGone>(event)) saw(Sight::broken_by_a_death);
+  if (cause == "an agent's worker died") saw(Sight::broken_by_a_death_at_an_agent);
+}
+
+// What the scheduler may conclude about a worker, and the length of its calls: nothing from those
+// that did not run.
 void World::measure(const core::ResultsArrived& event) {
   Process* const process = find(event.worker);
-  if (process == nullptr || event.tickets.empty()) return;
-  const double mean =
-      static_cast<double>(event.busy.count()) / static_cast<double>(event.tickets.size());
+  const auto passed = std::count(event.how.begin(), event.how.end(), How::recalled);
+  const std::size_t ran = event.tickets.size() - static_cast<std::size_t>(passed);
+  if (process == nullptr || ran == 0) return;
+  process->fruitful = true;
+  failures_ = 0;
+  const double mean = static_cast<double>(event.busy.count()) / static_cast<double>(ran);
   process->mean_ns = mean > process->mean_ns ? mean : (process->mean_ns + mean) / 2;
 }
 
@@ -68,7 +84,12 @@ void World::carry_out(const core::Event& event, const core::Commands& commands) 
   for (const core::StartWorker& command : commands.starts) start(command);
   for (const core::Assign& command : commands.assigns) assign(command, commands);
   for (const core::TakeBack& command : commands.take_backs) {
-    process_of(command.worker);
+    Process& process = process_of(command.worker);
+    for (const core::AssignedTask& task : command.tasks) {
+      bool& asked_for = process.places.at(task.place).asked_for;
+      check(!process.agent || !asked_for, "an agent is asked for a task twice");
+      asked_for = true;
+    }
     take_backs_.push_back(command);
   }
   for (const Ref worker : commands.looks) look(worker);
@@ -86,6 +107,10 @@ void World::end(const core::Event& event, const core::EndTask& command) {
   Task& task = tasks_[command.task];
   check_end(event, command, task);
   results_ += command.why == Why::result ? 1 : 0;
+  const auto* const results = std::get_if<core::ResultsArrived>(&event);
+  if (settings_.on_death == core::OnDeath::break_pool && command.why == Why::result &&
+      !results->how.empty() && results->how[command.index] == How::died)
+    follow_ups_.emplace_back(core::PoolBroke{"an agent's worker died"});
   if (task.held)
     --held_tasks_;
   else
@@ -111,6 +136,12 @@ void World::check_end(const core::Event& event, const core::EndTask& command, co
       check(how != How::recalled, "a task ends although it was passed over");
       check(how != How::raised || task.retries_left == 0 || terminating_ || scheduler_.broken(),
             "a task that threw is not tried again");
+      if (how == How::died) {
+        saw(Sight::death_of_an_agents_worker);
+        check(settings_.on_death != core::OnDeath::retry || terminating_ || scheduler_.broken() ||
+                  task.begun >= settings_.max_attempts,
+              "a task that died with an agent's worker is not tried again");
+      }
       return check(counted, "the attempt of a result is wrong");
     }
     case Why::worker_died: {
@@ -153,13 +184,18 @@ void World::wait_again(const core::Event& event, TaskId id) {
     const auto at = std::find(results->tickets.begin(), results->tickets.end(), task.ticket);
     check(at != results->tickets.end(), "a task waits again for no reason");
     const How how = results->how[static_cast<std::size_t>(at - results->tickets.begin())];
-    saw(how == How::raised ? Sight::retry_after_an_exception : Sight::task_passed_over);
-    check(how == How::recalled || (how == How::raised && task.retries_left > 0),
+    const bool died = how == How::died && settings_.on_death == core::OnDeath::retry &&
+                      task.begun < settings_.max_attempts;
+    saw(how == How::raised ? Sight::retry_after_an_exception
+        : died             ? Sight::retry_after_a_death_at_an_agent
+                           : Sight::task_passed_over);
+    check(how == How::recalled || died || (how == How::raised && task.retries_left > 0),
           "a task is tried again unasked");
     if (how == How::raised) --task.retries_left;
-    task.first = how == How::recalled;
+    task.first = how != How::raised;
   } else {
-    check(std::holds_alternative<core::TasksTakenBack>(event), "a task waits again for no reason");
+    check(std::holds_alternative<core::TasksTakenBack>(event) && !is_agent(task.worker.id),
+          "a task waits again for no reason");
   }
   task.held = false;
   --held_tasks_;
@@ -179,6 +215,7 @@ void World::assign(const core::Assign& command, const core::Commands& commands) 
   check(!process.drain_sent, "an assignment after drain");
   check(!process.leaving, "an assignment to a worker that is being killed");
   check(!process.known_big, "an assignment to a worker that is too big");
+  check(!process.wants_to_go, "an assignment to an agent that wants to go");
   check(command.count > 0, "an empty assignment");
   for (std::uint32_t i = command.first; i < command.first + command.count; ++i)
     hand_over(process, commands.assigned.at(i));
@@ -216,6 +253,7 @@ void World::hand_over(Process& process, const core::AssignedTask& assigned) {
   }
   place = {};
   place.ticket = ticket;
+  place.page = process.agent ? Page::lent : Page::held;
   place.outstanding = true;
   ++process.outstanding;
   process.inbox.push_back({ticket, at, {}});
@@ -224,7 +262,7 @@ void World::hand_over(Process& process, const core::AssignedTask& assigned) {
 void World::look(Ref ref) {
   const Process& process = process_of(ref);
   core::WorkerSeen seen{ref, {}};
-  for (const Call& call : process.running)
+  for (const Call& call : process.running)  // an agent looks after its own
     if (process.places[call.place].page == Page::running)
       seen.running.push_back({call.ticket, call.began});
   follow_ups_.emplace_back(std::move(seen));
@@ -235,6 +273,7 @@ void World::stop(const core::StopTask& command) {
   Process& process = process_of(command.worker);
   const Task& task = tasks_[core::task_of(command.task.ticket)];
   check(task.ticket == command.task.ticket, "a stop of what is elsewhere");
+  check(!process.agent, "a stop of what an agent runs");
   const auto call =
       std::find_if(process.running.begin(), process.running.end(),
                    [&](const Call& running) { return running.ticket == command.task.ticket; });
@@ -275,25 +314,36 @@ void World::start(const core::StartWorker& command) {
   Process& process = processes_[id];
   check(process.life == Life::buried, "two workers in one place");
   check(incarnation > process.ref.incarnation, "an incarnation is used twice");
+  const Host& host = hosts_[id];
+  check(!host.useless, "a host that is of no use is tried again");
+  check(!host.lost_at || now_ - *host.lost_at >= settings_.first_agent_backoff,
+        "an agent is started again at once");
   if (process.failed) saw(Sight::restart_after_back_off);
   process = {};
   process.ref = command.worker;
   process.concurrency = command.concurrency;
   process.life = Life::starting;
+  process.agent = is_agent(id);
+  process.absent = weather_.no_show && id + 1 == settings_.max_workers;
   process.usual_call = some_call();
 }
 
 void World::drain(Ref ref) {
   Process& process = process_of(ref);
-  const bool full =
-      settings_.max_tasks_per_worker > 0 && process.begun >= settings_.max_tasks_per_worker;
+  const bool full = !process.agent && settings_.max_tasks_per_worker > 0 &&
+                    process.begun >= settings_.max_tasks_per_worker;
   const bool idle = settings_.idle_timeout.count() > 0;
-  check(stopping_ || full || process.known_big || idle, "a drain without a reason");
+  check(stopping_ || full || process.known_big || idle || process.wants_to_go,
+        "a drain without a reason");
   check(!process.drain_sent, "drained twice");
-  check(process.life != Life::starting, "a drain before ready");
+  check(process.life != Life::starting || process.agent, "a drain before ready");
+  check(process.life != Life::starting || (stopping_ && live_tasks_ == 0),
+        "an agent that is coming is sent away while it is needed");
+  if (process.life == Life::starting) saw(Sight::agent_not_waited_for);
   check(scheduler_.workers()[ref.id].held == 0, "a drain while tasks are left");
   if (!stopping_)
-    saw(full                ? Sight::recycled_by_count
+    saw(process.wants_to_go ? Sight::agent_let_go
+        : full              ? Sight::recycled_by_count
         : process.known_big ? Sight::recycled_by_size
                             : Sight::idle_worker_dismissed);
   process.drain_sent = true;
@@ -302,6 +352,7 @@ void World::drain(Ref ref) {
 void World::kill(Ref ref) {
   Process& process = process_of(ref);
   check(!process.leaving, "killed twice");
+  check(!process.agent, "an agent is killed for a task");
   process.doomed = process.leaving = true;
 }
 
@@ -342,15 +393,41 @@ void World::check_hands() const {
     check(!free(process) || scheduler_.queued() == 0,
           "a worker has nothing to do while tasks wait");
     const auto id = static_cast<std::uint32_t>(&process - processes_.data());
-    vacant = vacant || (process.life == Life::buried &&
+    vacant = vacant || (process.life == Life::buried && !hosts_[id].useless &&
                         scheduler_.workers()[id].life != core::Life::backing_off);
   }
   check(!vacant || live_tasks_ <= staying(), "a place is empty while tasks wait");
 }
 
+// Who wants to go may, who has not come is not waited for, and who is of no use is known to be.
+void World::check_agents() const {
+  if (terminating_ || scheduler_.broken()) return;
+  for (std::uint32_t id = 0; id < settings_.max_workers; ++id) {
+    const bool given_up = scheduler_.workers()[id].life == core::Life::given_up;
+    check(given_up == hosts_[id].useless,
+          given_up ? "a host is given up too early" : "a host is given up too late");
+  }
+  for (const Process& process : processes_) {
+    if (!process.agent || process.drain_sent) continue;
+    check(process.life != Life::ready || !process.wants_to_go || process.outstanding > 0,
+          "an agent that wants to go is kept");
+    check(process.life != Life::starting || !stopping_ || live_tasks_ > 0,
+          "the end waits for an agent that has not come");
+  }
+}
+
+// A life in vain is not begun again at once; an agent's never is.
+void World::check_place_after_death(const Process& process, bool fruitful) const {
+  if (stopping_ || terminating_ || scheduler_.broken()) return;
+  const bool waits = scheduler_.workers()[process.ref.id].life == core::Life::backing_off;
+  const bool useless = hosts_[process.ref.id].useless;
+  check(waits == (process.agent ? !useless : !fruitful),
+        waits ? "a place backs off for nothing" : "a place does not back off");
+}
+
 bool World::free(const Process& process) const {
   return process.life == Life::ready && process.outstanding == 0 && !process.drain_sent &&
-         !process.leaving && !process.known_big;
+         !process.leaving && !process.known_big && !process.wants_to_go;
 }
 
 // The clock is asked for where something may be left lying otherwise, and nowhere else.
@@ -377,7 +454,7 @@ void World::check_limits() const {
   const std::optional<core::Time> tick = scheduler_.next_tick();
   if (tick && *tick <= now_) return;
   for (const Process& process : processes_) {
-    if (process.life != Life::ready) continue;
+    if (process.life != Life::ready || process.agent) continue;
     for (const Call& call : process.running) {
       const Task& task = tasks_[core::task_of(call.ticket)];
       const bool limited = task.known && task.ticket == call.ticket && task.timeout.count() > 0;
@@ -392,25 +469,31 @@ std::uint32_t World::staying() const {
   std::uint32_t count = 0;
   for (std::uint32_t id = 0; id < processes_.size(); ++id) {
     const Process& process = processes_[id];
+    if (process.agent && !process.came) continue;  // may be for ever
     const bool alive = process.life != Life::buried && !process.drain_sent && !process.leaving;
-    count += alive || scheduler_.workers()[id].life == core::Life::backing_off ? 1 : 0;
+    const bool waits = scheduler_.workers()[id].life == core::Life::backing_off;
+    count += alive || (waits && !is_agent(id)) ? 1 : 0;
   }
   return count;
 }
 
 void World::check_not_too_many() const {
   std::size_t staying = 0;
-  for (const Process& process : processes_)
+  for (const Process& process : processes_) {
+    if (process.agent && !process.came) continue;
     staying += process.life != Life::buried && !process.drain_sent && !process.leaving ? 1 : 0;
-  const bool all = settings_.eager && !stopping_;
+  }
+  const bool all = (settings_.eager || !settings_.agents.empty()) && !stopping_;
   check(all || staying <= live_tasks_, "more workers than tasks");
 }
 
-// What it runs at once and 8 ms of its calls, as far as they are known and short.
+// What it runs at once and 8 ms of its calls, as far as they are known and short; more where it is
+// far away.
 std::uint32_t World::window_of(const Process& process) const {
   double ahead = 0;
-  if (process.mean_ns >= 0 && process.mean_ns < 50e6)
-    ahead = std::max(1.0, 8e6 * process.concurrency / std::max(process.mean_ns, 1.0));
+  const auto lag = static_cast<double>(process.lag.count());
+  if (process.mean_ns >= 0 && process.mean_ns < 50e6 + 4 * lag)
+    ahead = std::max(1.0, (8e6 + lag) * process.concurrency / std::max(process.mean_ns, 1.0));
   return static_cast<std::uint32_t>(
       std::min(process.concurrency + ahead, static_cast<double>(settings_.max_window)));
 }
@@ -435,7 +518,8 @@ void World::note_settings() {
        ", max window ", settings_.max_window, ", max fruitless ", settings_.max_fruitless,
        ", max tasks per worker ", settings_.max_tasks_per_worker, ", max rss ",
        settings_.max_worker_rss, settings_.idle_timeout.count() > 0 ? ", idle timeout" : "",
-       settings_.eager ? ", eager" : "");
+       settings_.eager ? ", eager" : "", ", agents ", settings_.agents.size(),
+       weather_.no_show ? " of which the last never comes" : "");
 }
 
 void World::note_commands(const core::Commands& commands) {

@@ -29,12 +29,19 @@ core::Settings settings_of(Choices& choices) {
   if (one_in(3)) settings.max_tasks_per_worker = 1 + choices.below(6);
   if (one_in(3)) settings.max_worker_rss = 1000;
   if (one_in(3)) settings.idle_timeout = 5ms;
+  if (one_in(3)) settings.fruitful_after = 2ms;
+  settings.first_agent_backoff = 50ms;
+  if (one_in(3)) {
+    const std::uint32_t agents = 1 + choices.below(3);
+    settings.max_workers = one_in(3) ? agents : settings.max_workers + agents;
+    for (std::uint32_t i = 0; i < agents; ++i) settings.agents.push_back(1 + choices.below(4));
+  }
   return settings;
 }
 
 // Most walks are short and small: that is where most mistakes are, and it is a thousand of them for
 // a few long ones.
-Weather weather_of(Choices& choices) {
+Weather weather_of(Choices& choices, const core::Settings& settings) {
   const auto some = [&](std::uint32_t most) {
     return choices.below(3) == 0 ? 0 : choices.below(most);
   };
@@ -53,6 +60,13 @@ Weather weather_of(Choices& choices) {
   weather.steps = lengthy ? 100 + choices.below(500) : 10 + choices.below(60);
   weather.most_at_once = 1 + (choices.below(4) == 3 ? choices.below(40) : choices.below(6));
   weather.hasty = choices.below(2) == 0;
+  if (settings.agents.empty()) return weather;
+  weather.leavings = some(60);
+  weather.give_backs = some(100);
+  weather.own_deaths = some(300);
+  // Who is waited for without end is not to be the only one.
+  const bool others = settings.agents.size() < settings.max_workers;
+  weather.no_show = others && choices.below(4) == 3;
   return weather;
 }
 
@@ -62,9 +76,10 @@ World::World(Choices choices, bool telling)
     : choices_(std::move(choices)),
       telling_(telling),
       settings_(settings_of(choices_)),
-      weather_(weather_of(choices_)),
+      weather_(weather_of(choices_, settings_)),
       scheduler_(settings_),
-      processes_(settings_.max_workers) {
+      processes_(settings_.max_workers),
+      hosts_(settings_.max_workers) {
   note_settings();
 }
 
@@ -90,7 +105,7 @@ void World::storm() {
 void World::calm() {
   note("-- calm");
   calm_since_ = now_;
-  weather_.failing_starts = 0;
+  weather_.failing_starts = weather_.give_backs = weather_.own_deaths = 0;
   const std::uint64_t most = 20'000 + 400 * serials_;
   for (std::uint64_t step = 0; !scheduler_.finished(); ++step) {
     check(step < most, "the pool goes on for ever");
@@ -113,7 +128,8 @@ void World::calm() {
 void World::wait_for_tick() {
   if (live_tasks_ > 0) {
     for (const Process& process : processes_)
-      check(process.life == Life::buried, "work waits for the clock while a worker lives");
+      check(process.life == Life::buried || (process.life == Life::starting && process.absent),
+            "work waits for the clock while a worker lives");
     check(now_ - calm_since_ <= 5s, "work waits for too long");
   } else {
     check(!stopping_, "the end waits for the clock");
@@ -142,6 +158,7 @@ void World::something_happens() {
   if (is(weather_.ghosts)) return speak_of_an_earlier_life();
   if (is(weather_.ends)) return end_somehow();
   if (is(weather_.deaths)) return die_somewhere();
+  if (is(weather_.leavings)) return leave_somewhere();
   if (is(weather_.pauses)) return pass_time();
   something_good_happens(true);
 }
@@ -166,8 +183,8 @@ void World::list_acts(bool with_ticks) {
 
 void World::list_acts(Process& process) {
   const auto can = [&](Act act) { acts_.emplace_back(act, &process); };
-  if (process.life == Life::starting) can(Act::ready);
-  if (process.life == Life::starting && process.doomed) can(Act::die);
+  if (process.life == Life::starting && !process.absent) can(Act::ready);
+  if (process.life == Life::starting && (process.doomed || process.drain_sent)) can(Act::die);
   if (process.life == Life::ready && process.setting_up) {
     can(Act::set_up);
     if (process.doomed) can(Act::die);
@@ -189,6 +206,7 @@ void World::carry_on(Act act, Process* process) {
       return become_ready(*process);
     case Act::set_up:
       process->setting_up = false;
+      process->ready_at = now_;
       return tell(core::WorkerSetUp{process->ref});
     case Act::begin:
       return begin_next(*process);
@@ -236,8 +254,10 @@ void World::submit() {
     if (happens(200)) task.retries = task.retries_left = static_cast<int>(below(3));
     if (happens(200)) task.priority = static_cast<int>(below(5)) - 2;
     if (happens(200)) task.timeout = 2ms;
+    if (happens(50)) task.begun = task.begun_elsewhere = 1;
     ++waiting(task);
-    tasks.push_back({id, task.priority, task.retries, task.timeout});
+    tasks.push_back(
+        {id, task.priority, task.retries, task.timeout, static_cast<std::uint16_t>(task.begun)});
     note("task ", id, " arrives: priority ", task.priority, ", ", task.retries, " retries",
          task.timeout.count() > 0 ? ", time limit" : "");
   }
@@ -287,7 +307,8 @@ void World::interrupt_one() {
   if (tasks_.empty()) return;
   Task& task = any(tasks_);
   if (!task.known || task.wants_cancel || !task.held) return;
-  if (!move(task, Page::running, Page::stopped)) return saw(Sight::interrupt_too_late);
+  if (!move(task, Page::running, Page::stopped) && !move(task, Page::lent, Page::stopped))
+    return saw(Sight::interrupt_too_late);
   saw(Sight::interrupt);
   note("task ", core::task_of(task.ticket), " is interrupted by its owner");
   task.wants_cancel = true;
@@ -298,7 +319,10 @@ void World::deliver_interrupt() {
   const core::TaskStopped event = interrupts_.front();
   interrupts_.erase(interrupts_.begin());
   note("the scheduler hears of the interrupt of task ", core::task_of(event.ticket));
-  tell(event);
+  const std::optional<Ref> holder = scheduler_.holder_of(event.ticket);
+  if (!holder || !is_agent(holder->id)) return tell(event);
+  saw(Sight::interrupt_at_an_agent);
+  tell(core::TaskCancelled{core::task_of(event.ticket)});
 }
 
 void World::deliver_cancel() {
@@ -354,8 +378,14 @@ void World::become_ready(Process& process) {
   if (happens(weather_.failing_starts)) return fail_start(process);
   note("worker ", process.ref, " is ready");
   process.life = Life::ready;
+  process.came = true;
+  process.ready_at = now_;
   process.setting_up = happens(200);
-  tell(core::WorkerReady{process.ref, process.setting_up});
+  if (!process.agent) return tell(core::WorkerReady{process.ref, process.setting_up});
+  const std::uint32_t runs = below(5);  // 0: as was thought
+  if (runs > 0 && !process.drain_sent) process.concurrency = runs;
+  process.lag = std::array<core::Duration, 3>{0ns, 300us, 20ms}[below(3)];
+  tell(core::WorkerReady{process.ref, process.setting_up, runs, process.lag});
 }
 
 void World::fail_start(Process& process) {
@@ -363,14 +393,37 @@ void World::fail_start(Process& process) {
   note("worker ", process.ref, " cannot start");
   process.life = Life::buried;
   process.failed = true;
-  ++failures_;
-  tell(core::StartFailed{process.ref, "failed"});
+  const bool hopeless = process.agent && happens(300);
+  reckon(process, false, hopeless);
+  tell(core::StartFailed{process.ref, "failed", hopeless});
   check_that_starts_end();
 }
 
+// What is to be concluded from the end of a life.
+void World::reckon(const Process& process, bool fruitful, bool hopeless) {
+  if (!process.agent) {
+    failures_ = fruitful ? 0 : failures_ + 1;
+    return;
+  }
+  Host& host = hosts_[process.ref.id];
+  host.lost_at = now_;
+  const bool over = stopping_ && process.drain_sent && live_tasks_ == 0;
+  if (terminating_ || scheduler_.broken() || over) return;
+  host.failures = fruitful ? 0 : host.failures + 1;
+  host.useless = hopeless || host.failures >= settings_.max_fruitless;
+  if (host.useless) saw(Sight::host_given_up);
+}
+
+bool World::no_host_is_left() const {
+  for (std::uint32_t id = 0; id < settings_.max_workers; ++id)
+    if (!is_agent(id) || !hosts_[id].useless) return false;
+  return true;
+}
+
 void World::check_that_starts_end() {
-  check(failures_ < settings_.max_fruitless || terminating_ || scheduler_.broken(),
-        "workers are started for ever");
+  if (terminating_ || scheduler_.broken()) return;
+  check(failures_ < settings_.max_fruitless, "workers are started for ever");
+  check(!no_host_is_left(), "a pool without a host goes on");
 }
 
 void World::begin_next(Process& process) {
@@ -378,28 +431,38 @@ void World::begin_next(Process& process) {
   process.inbox.erase(process.inbox.begin());
   Place& place = process.places[call.place];
   check(place.ticket == call.ticket, "a place was given to two tasks at once");
-  if (process.big && place.page == Page::held) place.page = Page::recalled;
+  if (passes_over(process, place)) return give_back(process, call);
   const TaskId id = core::task_of(call.ticket);
-  if (place.page == Page::recalled) {
-    note("worker ", process.ref, " passes over task ", id);
-    process.unsent.tickets.push_back(call.ticket);
-    process.unsent.places.push_back(call.place);
-    process.unsent.how.push_back(How::recalled);
-    return;
-  }
   note("worker ", process.ref, " begins task ", id);
-  place.page = Page::running;
+  const bool unwanted = place.page == Page::stopped;
+  if (!process.agent) place.page = Page::running;
   call.began = now_;
   process.running.push_back(call);
-  const std::uint32_t limit = settings_.max_tasks_per_worker;
+  const std::uint32_t limit = process.agent ? 0 : settings_.max_tasks_per_worker;
   check(limit == 0 || ++process.begun <= limit, "a worker begins more than max_tasks_per_worker");
   Task& task = tasks_[id];
   if (scheduler_.broken()) return;  // until the kill arrives, what has ended may begin
+  if (unwanted && task.ticket != call.ticket) return;
   check(task.known && task.ticket == call.ticket, "a task begins that is elsewhere or has ended");
   ++task.begun;
-  const int most = 1 + task.retries +
+  place.begun = true;
+  const int most = 1 + task.begun_elsewhere + task.retries +
                    (settings_.on_death == core::OnDeath::retry ? settings_.max_attempts - 1 : 0);
   check(task.begun <= most, "a task begins too often");
+}
+
+// An agent gives back what nobody wants any more, mostly, and other things for reasons of its own.
+bool World::passes_over(Process& process, Place& place) {
+  if (process.agent) return happens(place.page == Page::stopped ? 700 : weather_.give_backs);
+  if (process.big && place.page == Page::held) place.page = Page::recalled;
+  return place.page == Page::recalled;
+}
+
+void World::give_back(Process& process, const Call& call) {
+  note("worker ", process.ref, " passes over task ", core::task_of(call.ticket));
+  process.unsent.tickets.push_back(call.ticket);
+  process.unsent.places.push_back(call.place);
+  process.unsent.how.push_back(How::recalled);
 }
 
 core::Duration World::some_call() {
@@ -415,14 +478,18 @@ void World::finish(Process& process, std::size_t i) {
   process.running.erase(process.running.begin() + static_cast<std::ptrdiff_t>(i));
   Place& place = process.places[call.place];
   const TaskId id = core::task_of(call.ticket);
-  if (place.page == Page::stopped) {  // its end is not its own any more
+  if (place.page == Page::stopped && !process.agent) {  // its end is not its own any more
     note("task ", id, " was stopped");
     process.quits = true;
     return;
   }
-  place.page = Page::finished;
   place.how = happens(weather_.raises) ? How::raised : happens(20) ? How::failed : How::returned;
-  place.in_outbox = !happens(50);  // else too large
+  if (process.agent) {
+    if (happens(weather_.own_deaths)) place.how = How::died;
+  } else {
+    place.page = Page::finished;
+    place.in_outbox = !happens(50);  // else too large
+  }
   note("task ", id, place.how == How::returned ? " returns" : " throws");
   process.unsent.tickets.push_back(call.ticket);
   process.unsent.places.push_back(call.place);
@@ -430,8 +497,9 @@ void World::finish(Process& process, std::size_t i) {
   if (happens(50)) process.usual_call = some_call();
   process.unsent.busy += process.usual_call;
   if (settings_.max_worker_rss > 0) {
-    process.big = process.big || happens(100);
-    process.unsent.rss = process.big ? settings_.max_worker_rss + 1 : 10;
+    const bool grows = happens(100);
+    process.big = process.big || (grows && !process.agent);
+    process.unsent.rss = process.big || grows ? settings_.max_worker_rss + 1 : 10;
   }
 }
 
@@ -451,11 +519,18 @@ void World::deliver(Process& process) {
     Place& place = process.places[message.places[i]];
     if (place.ticket != message.tickets[i]) continue;
     if (place.harvested) saw(Sight::result_again_after_its_harvest);
+    if (process.agent && place.page == Page::stopped) saw(Sight::result_after_its_interrupt);
+    const Task& task = tasks_[core::task_of(message.tickets[i])];
+    const bool held = place.outstanding && task.known && task.ticket == message.tickets[i];
+    if (process.agent && held && message.how[i] == How::recalled && !place.asked_for) {
+      saw(Sight::give_back_unasked);
+      process.wants_to_go = process.unwilling = true;
+    }
     process.outstanding -= place.outstanding ? 1 : 0;
     place.outstanding = place.in_outbox = false;
   }
-  process.known_big =
-      process.known_big || (settings_.max_worker_rss > 0 && message.rss > settings_.max_worker_rss);
+  process.known_big = process.known_big || (!process.agent && settings_.max_worker_rss > 0 &&
+                                            message.rss > settings_.max_worker_rss);
   note(message.tickets.size(), " results of worker ", process.ref, " arrive");
   tell(core::ResultsArrived{process.ref, message.tickets, message.how, message.busy, message.rss});
   remember(process.ref, std::move(message));
@@ -490,7 +565,11 @@ void World::speak_of_an_earlier_life() {
   Ref ref = process.ref;
   if (process.life != Life::buried) --ref.incarnation;
   note("word of worker ", ref, ", which is gone");
-  switch (below(5)) {
+  switch (below(7)) {
+    case 5:
+      return tell(core::WorkerSetUp{ref});
+    case 6:
+      return tell(core::WorkerLeaves{ref});
     case 0:
       return tell(core::WorkerReady{ref});
     case 1:
@@ -516,6 +595,7 @@ void World::die_somewhere() {
 
 // Of what it has sent some is lost, or none.
 void World::die(Process& process) {
+  if (process.agent && process.life == Life::starting && happens(500)) return fail_start(process);
   note("worker ", process.ref, " dies");
   see_death(process);
   process.life = Life::dead;
@@ -533,6 +613,8 @@ void World::die(Process& process) {
 void World::see_death(const Process& process) {
   if (process.doomed || process.drain_sent) return;
   if (process.life == Life::starting) return saw(Sight::death_while_starting);
+  if (process.setting_up) saw(Sight::death_while_it_is_set_up);
+  if (process.agent && process.outstanding > 0) saw(Sight::death_of_an_agent_with_tasks);
   if (process.outstanding == 0) saw(Sight::death_while_idle);
   if (!process.running.empty()) saw(Sight::death_while_running);
   if (!process.unsent.tickets.empty()) saw(Sight::death_with_results_unsent);
@@ -546,16 +628,22 @@ void World::tell_death(Process& process) {
   if (results_ > before) saw(Sight::death_with_results_in_the_outbox);
   std::vector<Ticket> begun;
   for (const Place& place : process.places) {
-    const Task& task = tasks_[core::task_of(place.ticket)];
+    Task& task = tasks_[core::task_of(place.ticket)];
     if (!place.outstanding || !task.known || task.ticket != place.ticket) continue;
+    if (process.agent && !place.begun) ++task.begun;  // nobody can know better
     if (place.page != Page::held && place.page != Page::recalled) begun.push_back(place.ticket);
   }
   process.life = Life::buried;
   note("worker ", process.ref, " is gone, having begun ", begun.size());
-  const bool in_vain = process.setting_up && begun.empty() && !process.drain_sent && !process.quits;
-  const int failures = in_vain ? failures_ + 1 : 0;
+  const bool asked = process.drain_sent || process.leaving;
+  const bool lasted =
+      process.came && !process.setting_up && now_ - process.ready_at >= settings_.fruitful_after;
+  const bool worked = process.fruitful || !begun.empty();
+  if (lasted && !worked && !asked) saw(Sight::death_of_who_lasted_and_did_nothing);
+  const bool fruitful = worked || (lasted && !process.unwilling) || (asked && !process.wants_to_go);
+  reckon(process, fruitful, false);
   tell(core::WorkerGone{process.ref, begun, "died"});
-  failures_ = failures;
+  check_place_after_death(process, fruitful);
   check_that_starts_end();
   for (Message& message : process.lost) remember(process.ref, std::move(message));
   process.lost.clear();
@@ -566,6 +654,10 @@ void World::answer_take_back() {
   const core::TakeBack asked = std::move(take_backs_[i]);
   take_backs_.erase(take_backs_.begin() + static_cast<std::ptrdiff_t>(i));
   if (find(asked.worker) == nullptr) saw(Sight::take_back_from_the_dead);
+  if (is_agent(asked.worker.id)) {
+    if (Process* const agent = find(asked.worker)) ask_back(*agent, asked);
+    return;
+  }
   std::vector<Ticket> taken;
   for (const core::AssignedTask& wanted : asked.tasks) {
     const Task& task = tasks_[core::task_of(wanted.ticket)];
@@ -577,6 +669,48 @@ void World::answer_take_back() {
   if (!taken.empty()) saw(Sight::take_back);
   note(taken.size(), " tasks are taken back from worker ", asked.worker);
   tell(core::TasksTakenBack{asked.worker, taken});
+}
+
+// It only hears of it: what it has begun by then ends as if nothing had been said.
+void World::ask_back(Process& agent, const core::TakeBack& asked) {
+  note("agent ", agent.ref, " is asked for ", asked.tasks.size(), " tasks");
+  for (const core::AssignedTask& wanted : asked.tasks) {
+    const auto call =
+        std::find_if(agent.inbox.begin(), agent.inbox.end(),
+                     [&wanted](const Call& waiting) { return waiting.ticket == wanted.ticket; });
+    if (call == agent.inbox.end()) {
+      saw(Sight::give_back_too_late);
+    } else if (!happens(200)) {
+      saw(Sight::give_back);
+      give_back(agent, *call);
+      agent.inbox.erase(call);
+    }
+  }
+}
+
+// ---- agents -----------------------------------------------------------------------------------
+
+void World::leave_somewhere() {
+  const std::uint32_t from = below(settings_.max_workers);
+  for (std::uint32_t i = 0; i < settings_.max_workers; ++i) {
+    Process& process = processes_[(from + i) % settings_.max_workers];
+    const bool here = process.life == Life::starting || process.life == Life::ready;
+    if (process.agent && here && !process.wants_to_go) return leave(process);
+  }
+}
+
+// Its time is nearly over, perhaps, or somebody sent it a signal; it may say so before its Hello is
+// read.
+void World::leave(Process& agent) {
+  saw(agent.life == Life::starting ? Sight::agent_wants_to_go_before_it_came
+                                   : Sight::agent_wants_to_go);
+  note("agent ", agent.ref, " wants to go");
+  agent.wants_to_go = !agent.drain_sent;  // which it is told to do anyhow
+  tell(core::WorkerLeaves{agent.ref});
+  if (scheduler_.broken()) return;
+  for (const Place& place : agent.places)
+    check(!place.outstanding || place.page == Page::stopped || place.asked_for,
+          "what an agent that wants to go has not begun is not asked for");
 }
 
 }  // namespace flagship::sim

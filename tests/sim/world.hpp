@@ -34,6 +34,10 @@ struct Weather {  // how often what happens, out of 1000 steps
   std::uint32_t ends = 0;            // shutdown, terminate, break
   std::uint32_t failing_starts = 0;  // of 1000 starts
   std::uint32_t raises = 0;          // of 1000 calls
+  std::uint32_t leavings = 0;        // of agents that want to go
+  std::uint32_t give_backs = 0;      // of 1000 calls that an agent would begin
+  std::uint32_t own_deaths = 0;      // of 1000 calls of an agent: its own worker dies
+  bool no_show = false;              // the last agent never comes
   std::uint32_t steps = 0;
   std::uint32_t most_at_once = 1;  // tasks in one submission
   bool hasty = false;              // is shut down as soon as all has ended
@@ -59,7 +63,7 @@ class World {
 
  private:
   using Ref = core::WorkerRef;
-  enum class Page : std::uint8_t { held, running, finished, recalled, stopped };
+  enum class Page : std::uint8_t { held, running, finished, recalled, stopped, lent };
   struct Place {  // in the claim page
     core::Ticket ticket = 0;
     Page page = Page::held;
@@ -67,6 +71,8 @@ class World {
     bool outstanding = false;  // sent to the worker, and no result delivered
     bool in_outbox = false;
     bool harvested = false;
+    bool begun = false;      // at an agent
+    bool asked_for = false;  // likewise
   };
   struct Call {  // at a worker
     core::Ticket ticket = 0;
@@ -85,6 +91,14 @@ class World {
   struct Process {
     Ref ref;
     std::uint32_t concurrency = 1;
+    bool agent = false;        // of another host
+    bool absent = false;       // and never comes
+    bool wants_to_go = false;  // and has said so
+    bool unwilling = false;    // or has given back what nobody had asked for
+    core::Duration lag{};
+    bool came = false;      // has been ready
+    core::Time ready_at{};  // since when, or since it was set up
+    bool fruitful = false;  // has ended something, or was stopped in it
     Life life = Life::buried;
     bool drain_sent = false;
     bool doomed = false;      // the owner kills it
@@ -105,6 +119,11 @@ class World {
     std::vector<Message> lost;
     std::vector<Place> places;
   };
+  struct Host {  // of an agent, by all that has been heard of it
+    int failures = 0;
+    bool useless = false;
+    std::optional<core::Time> lost_at;
+  };
   struct Task {
     std::uint64_t serial = 0;
     bool known = false;
@@ -120,6 +139,7 @@ class World {
     int retries = 0;
     int retries_left = 0;
     int begun = 0;
+    int begun_elsewhere = 0;
   };
   enum class Act : std::uint8_t {
     ready,
@@ -156,7 +176,11 @@ class World {
   void become_ready(Process& process);
   void check_that_starts_end();
   void fail_start(Process& process);
+  void reckon(const Process& process, bool fruitful, bool hopeless);
+  bool no_host_is_left() const;
   void begin_next(Process& process);
+  bool passes_over(Process& process, Place& place);
+  void give_back(Process& process, const Call& call);
   void finish_one(Process& process);
   void finish(Process& process, std::size_t i);
   core::Duration some_call();
@@ -170,6 +194,9 @@ class World {
   void see_death(const Process& process);
   void tell_death(Process& process);
   void answer_take_back();
+  void ask_back(Process& agent, const core::TakeBack& asked);
+  void leave_somewhere();
+  void leave(Process& agent);
   void deliver_cancel();
   void deliver_interrupt();
   void pass_time();
@@ -179,6 +206,7 @@ class World {
   void follow_up();
   void handle(const core::Event& event);
   void measure(const core::ResultsArrived& event);
+  void see_the_break(const core::Event& event);
   void carry_out(const core::Event& event, const core::Commands& commands);
   void wait_again(const core::Event& event, core::TaskId id);
   void end(const core::Event& event, const core::EndTask& command);
@@ -199,6 +227,8 @@ class World {
   }
   void check_totals() const;
   void check_hands() const;
+  void check_agents() const;
+  void check_place_after_death(const Process& process, bool fruitful) const;
   void check_ticks() const;
   void check_limits() const;
   void check_worker(std::uint32_t id) const;
@@ -206,6 +236,9 @@ class World {
   std::uint32_t window_of(const Process& process) const;
   std::uint32_t staying() const;
 
+  bool is_agent(std::uint32_t id) const {
+    return id >= settings_.max_workers - settings_.agents.size();
+  }
   Process& process_of(Ref ref);
   Process* find(Ref ref);
   core::TaskId new_task();
@@ -248,6 +281,7 @@ class World {
   std::uint64_t ended_ = 0;
   std::uint64_t results_ = 0;       // of these, with a result
   std::vector<Process> processes_;  // by place
+  std::vector<Host> hosts_;         // likewise; agents'
   std::vector<std::pair<Act, Process*>> acts_;
   std::vector<core::TakeBack> take_backs_;                       // asked, not answered
   std::vector<std::pair<core::TaskId, std::uint64_t>> cancels_;  // decided, not told
@@ -257,7 +291,7 @@ class World {
   std::list<Message> harvested_;       // what they point to
   core::Time calm_since_{};
   std::uint32_t idle_ticks_ = 0;
-  int failures_ = 0;  // starts that failed, and nothing else came
+  int failures_ = 0;  // lives in vain, and nothing else came; agents apart
   bool stopping_ = false;
   bool cancelling_ = false;
   bool terminating_ = false;

@@ -3,9 +3,11 @@
 // the loop in its own thread. What the loop did is in public fields.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -55,6 +57,8 @@ class FakeFleet final : public Fleet {
   std::map<std::uint32_t, ClaimPage> pages;  // of the latest worker in each place
   std::map<std::uint32_t, Ref> present;
   std::string host_name = "testhost";
+  std::set<std::uint32_t> agents;  // the workers that are of other hosts
+  std::vector<std::pair<Ref, std::vector<std::uint64_t>>> named;  // in recalls and interrupts
   int weighed = 0;
 
   static pid_t pid_of(Ref ref) { return static_cast<pid_t>(1000 * ref.incarnation + ref.id); }
@@ -70,7 +74,10 @@ class FakeFleet final : public Fleet {
     const wire::Blobs blobs = blobs_of(message);
     wire::DownReader reader;
     sent.emplace_back(ref, reader.read(blobs));
-    if (sent.back().second != wire::DownReader::Kind::assign) return;
+    using Kind = wire::DownReader::Kind;
+    if (sent.back().second == Kind::recall || sent.back().second == Kind::interrupt)
+      named.push_back({ref, {reader.tickets().begin(), reader.tickets().end()}});
+    if (sent.back().second != Kind::assign) return;
     while (const auto call = reader.next())
       assigned.push_back(
           {ref, {call->ticket, call->place, call->notify, std::string(call->payload)}});
@@ -80,6 +87,7 @@ class FakeFleet final : public Fleet {
   ClaimPage& claims(Ref ref) override { return pages.at(ref.id); }
   pid_t pid(Ref ref) const override { return pid_of(ref); }
   const std::string& host(Ref) const override { return host_name; }
+  bool is_agent(Ref ref) const override { return agents.contains(ref.id); }
   void bury(Ref ref) override {
     buried.push_back(ref);
     if (present[ref.id] == ref) pages.erase(ref.id);

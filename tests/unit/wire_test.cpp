@@ -15,6 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 using pool::blobs_of;
 using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 
 Blobs blobs_of_message(const google::protobuf::MessageLite& message,
@@ -71,6 +73,62 @@ TEST(Down, drain_makes_the_round_trip) {
   DownWriter writer;
   DownReader reader;
   EXPECT_EQ(reader.read(blobs_of(writer.drain())), DownReader::Kind::drain);
+}
+
+TEST(Down, what_an_agent_is_told_makes_the_round_trip) {
+  DownWriter writer;
+  DownReader reader;
+  const std::vector<std::uint64_t> tickets{1, ~0ull};
+  ASSERT_EQ(reader.read(blobs_of(writer.recall(tickets))), DownReader::Kind::recall);
+  EXPECT_THAT(reader.tickets(), ElementsAre(1, ~0ull));
+  ASSERT_EQ(reader.read(blobs_of(writer.interrupt({tickets.data(), 1}))),
+            DownReader::Kind::interrupt);
+  EXPECT_THAT(reader.tickets(), ElementsAre(1));
+  ASSERT_EQ(reader.read(blobs_of(writer.recall({}))), DownReader::Kind::recall);
+  EXPECT_THAT(reader.tickets(), IsEmpty());
+  ASSERT_EQ(reader.read(blobs_of(writer.signal(15))), DownReader::Kind::signal);
+  EXPECT_EQ(reader.signal(), 15);
+}
+
+TEST(Down, attempts_and_time_limits_travel_with_the_calls_that_have_some) {
+  DownWriter writer;
+  DownReader reader;
+  for (int round = 0; round < 2; ++round) {
+    writer.add({1, 1, 7, false, "", 1, 0ns}, nullptr);
+    writer.add({2, 2, 7, false, "", 3, 0ns}, nullptr);
+    writer.add({3, 3, 7, false, "", 1, 20s}, nullptr);
+    writer.add({4, 4, 7, false, "", 1, 0ns}, nullptr);
+    writer.add({5, 5, 7, false, "", 2, 1ns}, nullptr);
+    const Blobs blobs = blobs_of(writer.take_assign());
+    ASSERT_EQ(reader.read(blobs), DownReader::Kind::assign);
+    std::vector<std::pair<std::uint32_t, std::chrono::nanoseconds>> terms;
+    while (const auto call = reader.next()) terms.emplace_back(call->attempt, call->timeout);
+    EXPECT_THAT(terms,
+                ElementsAre(Pair(1, 0ns), Pair(3, 0ns), Pair(1, 20s), Pair(1, 0ns), Pair(2, 1ns)));
+  }
+}
+
+TEST(Down, terms_of_calls_that_are_not_there_are_passed_over) {
+  v1::Down message = assign_of_two();
+  for (const std::uint32_t index : {7u, 0u}) {
+    message.mutable_assign()->add_terms()->set_index(index);
+    message.mutable_assign()->add_terms()->set_attempt(9);
+  }
+  const Blobs blobs = blobs_of_message(message);
+  DownReader reader;
+  ASSERT_EQ(reader.read(blobs), DownReader::Kind::assign);
+  int read = 0;
+  for (; const auto call = reader.next(); ++read) EXPECT_EQ(call->attempt, 1u);
+  EXPECT_EQ(read, 2);
+}
+
+TEST(Down, an_attempt_of_none_is_the_first) {
+  v1::Down message = assign_of_two();
+  message.mutable_assign()->add_terms()->set_index(0);
+  const Blobs blobs = blobs_of_message(message);
+  DownReader reader;
+  ASSERT_EQ(reader.read(blobs), DownReader::Kind::assign);
+  EXPECT_EQ(reader.next()->attempt, 1u);
 }
 
 TEST(Down, a_batch_of_calls_makes_the_round_trip_large_payloads_as_frames_of_their_own) {
@@ -171,6 +229,65 @@ TEST(Up, hello_began_and_bye_make_the_round_trip) {
   EXPECT_EQ(reader.bye_reason(), "no \xff reason");
 }
 
+TEST(Up, the_hello_of_an_agent_says_how_wide_and_how_far_it_is) {
+  UpWriter writer({3, 4});
+  UpReader reader;
+  Hello hello;
+  const Blobs none = blobs_of(writer.hello(hello));
+  ASSERT_EQ(reader.read(none), UpReader::Kind::hello);
+  EXPECT_EQ(reader.hello().concurrency, 0u);
+  EXPECT_EQ(reader.hello().lag, 0ns);
+  hello.concurrency = 64;
+  hello.lag = 20ms;
+  const Blobs blobs = blobs_of(writer.hello(hello));
+  ASSERT_EQ(reader.read(blobs), UpReader::Kind::hello);
+  EXPECT_EQ(reader.hello().concurrency, 64u);
+  EXPECT_EQ(reader.hello().lag, 20ms);
+}
+
+TEST(Up, results_of_an_agent_say_which_of_its_workers_they_are_of) {
+  UpWriter writer({1, 1});
+  UpReader reader;
+  for (int round = 0; round < 2; ++round) {
+    std::string payload;
+    writer.add(11, CallEnding::worker_died, payload, nullptr);
+    writer.add_by({4242, 3});
+    writer.add(12, CallEnding::timed_out, payload, nullptr);
+    writer.add_by({});
+    const Blobs blobs = blobs_of(writer.take_results(1ms));
+    ASSERT_EQ(reader.read(blobs), UpReader::Kind::results);
+    const auto first = reader.next(), second = reader.next();
+    EXPECT_EQ(first->ending, CallEnding::worker_died);
+    EXPECT_EQ(first->by.pid, 4242);
+    EXPECT_EQ(first->by.worker, 3u);
+    EXPECT_EQ(second->ending, CallEnding::timed_out);
+    EXPECT_EQ(second->by.pid, 0);
+  }
+  std::string payload;
+  writer.add(13, CallEnding::returned, payload, nullptr);
+  const Blobs blobs = blobs_of(writer.take_results(1ms));
+  ASSERT_EQ(reader.read(blobs), UpReader::Kind::results);
+  EXPECT_EQ(reader.next()->by.pid, 0) << "a worker here need not say";
+}
+
+TEST(Up, workers_of_an_agent_that_are_not_as_many_as_its_results_are_malformed) {
+  const std::vector<void (*)(v1::Results&)> spoilers = {
+      [](v1::Results& r) { r.add_pids(1); }, [](v1::Results& r) { r.add_workers(1); },
+      [](v1::Results& r) { r.add_pids(1), r.add_workers(1); },
+      [](v1::Results& r) {
+        for (int i = 0; i < 3; ++i) r.add_pids(1), r.add_workers(1);
+      },
+      [](v1::Results& r) {
+        for (int i = 0; i < 2; ++i) r.add_pids(1);
+      }};
+  UpReader reader;
+  for (std::size_t i = 0; i < spoilers.size(); ++i) {
+    v1::Up message = results_of_two();
+    spoilers[i](*message.mutable_results());
+    EXPECT_EQ(reader.read(blobs_of_message(message)), UpReader::Kind::malformed) << i;
+  }
+}
+
 TEST(Up, a_hello_that_is_not_utf8_arrives_as_it_is_and_nothing_is_printed) {
   testing::internal::CaptureStderr();
   UpWriter writer({3, 4});
@@ -264,13 +381,11 @@ TEST(Up, results_that_all_returned_carry_no_endings) {
 }
 
 TEST(Up, columns_of_unequal_length_are_malformed) {
-  const std::vector<void (*)(v1::Results&)> spoilers = {[](v1::Results& r) { r.add_tickets(1); },
-                                                        [](v1::Results& r) { r.add_endings(0); },
-                                                        [](v1::Results& r) { r.add_sizes(0); },
-                                                        [](v1::Results& r) { r.set_payloads("a"); },
-                                                        [](v1::Results& r) { r.set_payloads("abc"); },
-                                                        [](v1::Results& r) { r.set_endings(0, 99); },
-                                                        [](v1::Results& r) { r.set_sizes(1, kOwnFrame); }};
+  const std::vector<void (*)(v1::Results&)> spoilers = {
+      [](v1::Results& r) { r.add_tickets(1); },         [](v1::Results& r) { r.add_endings(0); },
+      [](v1::Results& r) { r.add_sizes(0); },           [](v1::Results& r) { r.set_payloads("a"); },
+      [](v1::Results& r) { r.set_payloads("abc"); },    [](v1::Results& r) { r.set_endings(0, 8); },
+      [](v1::Results& r) { r.set_sizes(1, kOwnFrame); }};
   UpReader reader;
   ASSERT_EQ(reader.read(blobs_of_message(results_of_two())), UpReader::Kind::results);
   for (std::size_t i = 0; i < spoilers.size(); ++i) {

@@ -129,6 +129,7 @@ struct HostStatus {
   duration round_trip{};     // the shortest seen; zero: none yet
   duration clock_skew{};     // its time of day is ahead of this machine's by this
   std::string trouble{};     // why it is gone, or was last
+  std::string join_at{};     // where it may join, when nobody starts it: tcp://address:port
 };
 
 struct PoolStatus {

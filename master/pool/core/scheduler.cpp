@@ -4,6 +4,17 @@
 #include <algorithm>
 
 namespace flagship::core {
+namespace {
+
+constexpr Duration kMostLag = std::chrono::minutes(1);
+
+// What was passed over or given back did not run.
+std::size_t count_of_run(const ResultsArrived& event) {
+  const auto passed = std::count(event.how.begin(), event.how.end(), How::recalled);
+  return event.tickets.size() - static_cast<std::size_t>(passed);
+}
+
+}  // namespace
 
 Scheduler::Scheduler(Settings settings)
     : settings_(settings),
@@ -117,28 +128,37 @@ void Scheduler::on(const ResultsArrived& event, Time now, Commands& out) {
     stale_results_ += event.tickets.size();
     return;
   }
-  for (std::uint32_t i = 0; i < event.tickets.size(); ++i)
-    accept(*worker, event.tickets[i], event.how.empty() ? How::returned : event.how[i], i, out);
-  if (!event.tickets.empty()) {
-    const double mean =
-        static_cast<double>(event.busy.count()) / static_cast<double>(event.tickets.size());
+  const auto how = [&event](std::uint32_t i) {
+    return event.how.empty() ? How::returned : event.how[i];
+  };
+  const auto count = static_cast<std::uint32_t>(event.tickets.size());
+  const std::size_t ran = count_of_run(event);
+  for (std::uint32_t i = 0; i < count; ++i)
+    if (how(i) != How::recalled) accept(*worker, event.tickets[i], how(i), i, out);
+  for (std::uint32_t i = count; ran < count && i-- > 0;)  // each goes before those after it
+    if (how(i) == How::recalled) accept(*worker, event.tickets[i], how(i), i, out);
+  if (count > 0) {
+    worker->heard = now;
+    if (worker->held > 1) harvest_later(event.worker.id, now + settings_.harvest_after);
+  }
+  if (ran > 0) {
+    const double mean = static_cast<double>(event.busy.count()) / static_cast<double>(ran);
     // Longer at once, shorter by and by: a worker must not sit on tasks that others could run.
     worker->mean_ns = mean > worker->mean_ns ? mean : (worker->mean_ns + mean) / 2;
     worker->fruitful = true;
-    worker->heard = now;
-    if (worker->held > 1) harvest_later(event.worker.id, now + settings_.harvest_after);
     fruitless_ = 0;
   }
-  if (settings_.max_worker_rss > 0 && event.rss > settings_.max_worker_rss && !worker->retiring &&
-      worker->life == Life::ready) {
-    worker->retiring = true;
-    if (worker->held > 0) take_back(event.worker.id, worker->held, out);
+  if (settings_.max_worker_rss > 0 && event.rss > settings_.max_worker_rss && !worker->agent &&
+      !worker->retiring && worker->life == Life::ready) {
+    retire(event.worker.id, out);
   }
+  if (worker->unwilling && !worker->retiring) retire(event.worker.id, out);
   settle(event.worker.id, now, out);
   proceed(now, out);
 }
 
 void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t index, Commands& out) {
+  const bool asked = worker.asked_back.erase(ticket) > 0;
   if (!worker.taken_back.empty()) {
     if (const auto at = worker.taken_back.find(ticket); at != worker.taken_back.end()) {
       workers_.free_place(worker, at->second);
@@ -154,7 +174,10 @@ void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t ind
   TaskRecord& record = tasks_[task];
   release(worker, record);
   workers_.free_place(worker, record.place);
-  if (how == How::recalled) return requeue_first(task, out);
+  if (how == How::recalled) {
+    worker.unwilling = worker.unwilling || (worker.agent && !asked);
+    return requeue_first(task, out);
+  }
   ++worker.done;
   if (how == How::died && may_begin_again(record)) return requeue_first(task, out);
   if (how == How::raised && record.retries > 0 && !terminating_) {
@@ -203,7 +226,7 @@ void Scheduler::on(const WorkerReady& event, Time now, Commands& out) {
   worker->life = Life::ready;
   worker->setting_up = event.setting_up;
   if (event.concurrency > 0) worker->concurrency = event.concurrency;
-  worker->lag = event.lag;
+  worker->lag = std::clamp(event.lag, Duration::zero(), kMostLag);
   worker->ready_at = worker->heard = now;
   settle(event.worker.id, now, out);
   proceed(now, out);
@@ -218,9 +241,9 @@ void Scheduler::on(const WorkerSetUp& event, Time now, Commands&) {
 
 void Scheduler::on(const WorkerLeaves& event, Time now, Commands& out) {
   Worker* const worker = workers_.find(event.worker);
-  if (worker == nullptr || worker->life != Life::ready || worker->retiring) return;
-  worker->retiring = true;
-  if (worker->held > 0) take_back(event.worker.id, worker->held, out);
+  if (worker == nullptr || worker->retiring) return;
+  if (worker->life != Life::ready && worker->life != Life::starting) return;
+  retire(event.worker.id, out);
   settle(event.worker.id, now, out);
   proceed(now, out);
 }
@@ -231,7 +254,9 @@ void Scheduler::on(const WorkerGone& event, Time now, Commands& out) {
   const bool lasted = worker->life != Life::starting && !worker->setting_up &&
                       now - worker->ready_at >= settings_.fruitful_after;
   const bool asked = worker->life == Life::draining || worker->life == Life::stopping;
-  const bool fruitful = worker->fruitful || lasted || !event.begun.empty() || asked;
+  const bool by_itself = worker->agent && worker->retiring;
+  const bool fruitful = worker->fruitful || (lasted && !worker->unwilling) ||
+                        !event.begun.empty() || (asked && !by_itself);
   const std::vector<Ticket> held = workers_.held_by(*worker);
   bury(event.worker, *worker, fruitful, event.cause, now, out);
   if (settings_.on_death == OnDeath::break_pool && !asked && !stopping_ && !broken_)
@@ -278,18 +303,22 @@ void Scheduler::on(const StartFailed& event, Time now, Commands& out) {
 // The process is over; its place backs off when it achieved nothing.
 void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::string& cause,
                      Time now, Commands& out, bool hopeless) {
+  // Who was told to go because nothing is left tells nothing by it.
+  const bool over = terminating_ || (stopping_ && worker.life == Life::draining &&
+                                     tasks_.queued() == 0 && held_ == 0);
   held_ -= worker.held;
   worker.held = 0;
   worker.by_place.clear();
   worker.free_places.clear();
   worker.taken_back.clear();
+  worker.asked_back.clear();
   worker.mean_ns = -1;
-  worker.retiring = false;
+  worker.retiring = worker.unwilling = false;
   looks_.remove(ref.id);
   harvests_.remove(ref.id);
   worker.life = Life::none;
   if (worker.agent) {
-    lose_agent(worker, fruitful, hopeless, cause, now, out);
+    if (!over) lose_agent(worker, fruitful, hopeless, cause, now, out);
     return workers_.refresh(ref.id);
   }
   fruitless_ = fruitful ? 0 : fruitless_ + 1;
@@ -306,7 +335,6 @@ void Scheduler::bury(WorkerRef ref, Worker& worker, bool fruitful, const std::st
 void Scheduler::lose_agent(Worker& worker, bool fruitful, bool hopeless, const std::string& cause,
                            Time now, Commands& out) {
   worker.fruitless = fruitful ? 0 : worker.fruitless + 1;
-  if (stopping_ || terminating_) return;
   // Also after a good life: what ended it, its host or the way there, takes a moment to come back.
   worker.life = Life::backing_off;
   worker.start_at =
@@ -401,7 +429,8 @@ void Scheduler::grow(Time now, Commands& out) {
   for (std::size_t i = workers_.backing_off().size(); i-- > 0;) {  // those that go leave the set
     const std::uint32_t id = workers_.backing_off().at(i);
     if (workers_[id].start_at > now) continue;
-    if (workers_.staying() <= wanted) {
+    const std::size_t others = workers_.staying() - (workers_[id].agent ? 0 : 1);
+    if (others < wanted) {
       start(id, out);
     } else {
       workers_[id].life = Life::none;
@@ -433,7 +462,8 @@ void Scheduler::dispatch(Time now, Commands& out) {
     const std::uint32_t id =
         idle ? workers_.idle().last() : workers_.partial().at(turn_++ % workers_.partial().size());
     const std::size_t its = settings_.agents.empty() ? 1 : workers_[id].concurrency;
-    const std::size_t share = (tasks_.queued() * its + hands - 1) / hands;
+    const std::size_t share =
+        std::min(tasks_.queued(), (tasks_.queued() * its + hands - 1) / hands);
     hands = hands > its ? hands - its : 1;  // each gets one share
     give(id,
          static_cast<std::uint32_t>(std::min<std::size_t>(share, workers_.credit(workers_[id]))),
@@ -486,17 +516,27 @@ void Scheduler::rebalance(Time now, Commands& out) {
   }
 }
 
-// The `most` that were handed over last; what has begun by then stays.
+// The `most` that were handed over last; what has begun by then stays. An agent is asked once: it
+// gives back what it has not begun when it hears of it, and says so when it can.
 void Scheduler::take_back(std::uint32_t id, std::size_t most, Commands& out) {
-  const std::vector<Ticket> held = workers_.held_by(workers_[id]);
-  TakeBack command{{id, workers_[id].incarnation}, {}};
-  for (std::size_t i = held.size() - std::min(most, held.size()); i < held.size(); ++i)
+  Worker& worker = workers_[id];
+  const std::vector<Ticket> held = workers_.held_by(worker);
+  TakeBack command{{id, worker.incarnation}, {}};
+  for (std::size_t i = held.size() - std::min(most, held.size()); i < held.size(); ++i) {
+    if (worker.agent && !worker.asked_back.insert(held[i]).second) continue;
     command.tasks.push_back({held[i], tasks_[task_of(held[i])].place});
+  }
   if (!command.tasks.empty()) out.take_backs.push_back(std::move(command));
 }
 
 // ---- workers that leave
 // --------------------------------------------------------------------------
+
+// It is given nothing more, and gives up what it has not begun.
+void Scheduler::retire(std::uint32_t id, Commands& out) {
+  workers_[id].retiring = true;
+  if (workers_[id].held > 0) take_back(id, workers_[id].held, out);
+}
 
 void Scheduler::settle(std::uint32_t id, Time now, Commands& out) {
   Worker& worker = workers_[id];

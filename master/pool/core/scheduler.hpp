@@ -81,6 +81,7 @@ class Scheduler {
   void take_back(std::uint32_t id, std::size_t most, Commands& out);
   /// Whether it has nothing to do now, and whether it goes for that or for other reasons.
   void settle(std::uint32_t id, Time now, Commands& out);
+  void retire(std::uint32_t id, Commands& out);
   void drain(std::uint32_t id, Commands& out);
   void dismiss_idle(Time now, Commands& out);
   void look(Time now, Commands& out);

@@ -59,6 +59,11 @@ std::uint32_t WorkerTable::window(const Worker& worker) const {
   return static_cast<std::uint32_t>(window);
 }
 
+// Those of an agent count theirs.
+std::uint32_t WorkerTable::most_tasks(const Worker& worker) const {
+  return worker.agent ? 0 : settings_.max_tasks_per_worker;
+}
+
 std::uint32_t WorkerTable::credit(const Worker& worker) const {
   if (worker.life != Life::ready || worker.retiring) return 0;
   const auto taken = static_cast<std::uint32_t>(worker.held + worker.taken_back.size());
@@ -81,10 +86,10 @@ void WorkerTable::refresh(std::uint32_t id) {
   ready_.put(id, worker.life == Life::ready);
   backing_off_.put(id, worker.life == Life::backing_off);
   // Work is not kept for agents: one may be waiting for its turn on a cluster.
-  const auto counts = [&worker](Life life) {
-    return !worker.agent && (life == Life::starting || life == Life::backing_off) ? 1u : 0u;
+  const auto counts = [](Life life) {
+    return life == Life::starting || life == Life::backing_off ? 1u : 0u;
   };
-  starting_ += counts(worker.life) - counts(lives_[id]);
+  (worker.agent ? awaited_ : starting_) += counts(worker.life) - counts(lives_[id]);
   const auto useless = [](Life life) { return life == Life::given_up ? 1u : 0u; };
   given_up_ += useless(worker.life) - useless(lives_[id]);
   const auto leaves = [](Life life) {

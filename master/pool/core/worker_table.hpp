@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "master/pool/core/types.hpp"
@@ -41,6 +42,7 @@ struct Worker {
   bool setting_up = false;  // it has said Hello, and does what comes before its first task
   bool retiring = false;    // it is given nothing more, and leaves once it holds nothing
   bool agent = false;       // of another host: its claim page is not shared
+  bool unwilling = false;   // an agent's: it gave back what nobody had asked for
   int fruitless = 0;        // an agent's: lives in a row that ended without having begun a task
   Duration lag{};           // an agent's: to it and back
   double mean_ns = -1;      // running time of a call lately; negative: not known yet
@@ -52,6 +54,7 @@ struct Worker {
   std::vector<std::uint32_t> free_places;
   std::unordered_map<Ticket, std::uint32_t>
       taken_back;  // their places stay taken until the worker has passed over them
+  std::unordered_set<Ticket> asked_back;  // an agent's: it was asked for these
 };
 
 /// All workers, and who can be given more.
@@ -69,9 +72,7 @@ class WorkerTable {
   std::uint32_t credit(const Worker& worker) const;
   std::uint32_t window(const Worker& worker) const;
   /// That it runs in its life; 0: no limit.
-  std::uint32_t most_tasks(const Worker& worker) const {
-    return worker.agent ? 0 : settings_.max_tasks_per_worker;  // its own workers count theirs
-  }
+  std::uint32_t most_tasks(const Worker& worker) const;
   /// To be called after any change to a worker's life, holdings or mean.
   void refresh(std::uint32_t id);
 
@@ -95,8 +96,8 @@ class WorkerTable {
   }
   /// Agents are all that there is, and all are given up.
   bool all_given_up() const;
-  /// Of these, how many are here to stay.
-  std::uint32_t staying() const { return live() - leaving_; }
+  /// Of these, how many are here to stay: an agent once it is there.
+  std::uint32_t staying() const { return live() - leaving_ - awaited_; }
 
  private:
   const Settings& settings_;
@@ -105,6 +106,7 @@ class WorkerTable {
   IndexSet idle_, partial_, ahead_, vacant_, ready_, backing_off_;
   std::uint32_t starting_ = 0;
   std::uint32_t leaving_ = 0;
+  std::uint32_t awaited_ = 0;  // agents that may never come
   std::uint32_t given_up_ = 0;
 };
 

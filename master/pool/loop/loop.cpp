@@ -477,8 +477,9 @@ void Loop::on_hello(Life& life) {
   welcome.max_rss = settings_.scheduler.max_worker_rss;
   welcome.task_timeout = settings_.task_timeout;
   fleet_->send(life.worker, writer_.welcome(welcome));
-  handle(core::WorkerReady{life.worker, settings_.initializer.function != 0, hello.concurrency,
-                           hello.lag});
+  const bool sets_up = settings_.initializer.function != 0;
+  if (!fleet_->is_agent(life.worker)) return handle(core::WorkerReady{life.worker, sets_up});
+  handle(core::WorkerReady{life.worker, sets_up, hello.concurrency, hello.lag});
 }
 
 void Loop::on_results(Life& life) {
@@ -570,7 +571,7 @@ void Loop::give_up_on_program(const std::string& cause) {
 }
 
 std::string Loop::cause_of(const Life& life, const Death& death) const {
-  if (fleet_->is_agent(life.worker)) return death.stderr_tail;
+  if (fleet_->is_agent(life.worker)) return "host " + death.lost_with;
   const std::string hint =
       "; does the main of " + settings_.worker_program + " call flagship::init?";
   std::string text = "worker process " + std::to_string(death.pid);

@@ -87,7 +87,7 @@ class Hosts : public OnHosts<B> {
   std::unique_ptr<Program> practice_, front_;
 };
 
-TYPED_TEST_SUITE(Hosts, Beds, BedNames);
+TYPED_TEST_SUITE(Hosts, Beds);
 
 TYPED_TEST(Hosts, ThereIsAServerThatTheLoginNodeFetchesFrom) {
   const auto server = this->serve(after(1ms));
@@ -130,7 +130,7 @@ TYPED_TEST(Hosts, TheirEndIsNoNews) {
 // With one thing to do the first agent has done it while the others are greeted.
 TYPED_TEST(Hosts, AgentsThatAreStillGreetedGoWithTheirMaster) {
   const auto server = this->serve(after(1ms));
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 3; ++i) {
     const Ended ended = run(this->fetch({"--from", this->list_of(*server, 1), "--sink", "none"}));
     EXPECT_EQ(ended.exit_code, 0) << brief(ended);
     const auto end = std::chrono::steady_clock::now();

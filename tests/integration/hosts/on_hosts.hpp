@@ -11,14 +11,8 @@
 
 namespace flagship::testing {
 
-/// Types of beds, for typed tests, by what starts the agents on them.
+/// For typed tests: agents by ssh, and by Slurm.
 using Beds = ::testing::Types<NetnsBed, SlurmBed>;
-struct BedNames {
-  template <class B>
-  static std::string GetName(int) {
-    return std::is_same_v<B, NetnsBed> ? "ssh" : "slurm";
-  }
-};
 
 /// What test_spread says of one of its calls.
 struct SpreadCall {

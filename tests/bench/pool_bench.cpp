@@ -11,8 +11,9 @@
 //   take a millisecond: rounds=... pool_bench p11 [--tasks N] [--workers W]  no-ops in many
 //   workers: cpu_us_per_task=..., kb_per_worker=... pool_bench p12 [--bytes B] [--calls N]    a
 //   large argument that comes back: bytes_per_s=...
-//   pool_bench p13 --hosts FILE [--tasks N] [--rounds R | --sleep MICROSECONDS]  the same as p10, or calls that only
-//   wait, on the hosts of a file: tasks_per_s=..., busy=... of all that its workers could have worked
+//   pool_bench p13 --hosts FILE [--tasks N] [--rounds R | --sleep MICROSECONDS]  the same as p10,
+//   or calls that only wait, on the hosts of a file: tasks_per_s=..., busy=... of all that its
+//   workers could have worked
 #include <time.h>
 
 #include <algorithm>

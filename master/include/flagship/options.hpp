@@ -65,6 +65,7 @@ struct PoolOptions {
   std::size_t max_message_bytes = std::size_t{256} << 20;  // of one call's arguments, or result
   Initializer initializer{};        // flagship::initializer<fn>(args...); a throw breaks the pool
   std::string worker_executable{};  // empty: this executable
+  std::optional<Hosts> hosts{};     // several hosts; then max_workers is not asked. See hosts.hpp
   Limits limits{};                  // of each worker process
   std::string name{};               // of the pool, for ps; empty: pool-1, pool-2, ...
   int max_running = 0;  // calls that run at once over all workers, for worker programs that overlap
@@ -76,8 +77,6 @@ struct PoolOptions {
   // throws is logged and dropped. Empty: this process's stderr, each line after
   // "[pool-1/worker-0] ".
   std::function<void(const WorkerOutput&)> output{};
-  /// Several hosts; then max_workers is not asked. See hosts.hpp.
-  std::optional<Hosts> hosts{};
 };
 
 /// For `with`: how some calls differ from others.

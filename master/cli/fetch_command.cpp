@@ -432,9 +432,11 @@ FetchOptions resumed(const FetchOptions& given, const std::string& remembered) {
 
 int fetch_files(const FetchOptions& given, const CLI::App& command) {
   try {
-    if (given.resume.empty()) return FetchCommand(given, options_to_remember(command)).run();
-    const std::string remembered = recall(given, command);
-    const FetchOptions options = resumed(given, remembered);
+    const std::string remembered =
+        given.resume.empty() ? options_to_remember(command) : recall(given, command);
+    FetchOptions options = given.resume.empty() ? given : resumed(given, remembered);
+    // Other hosts know nothing of the folder that this process is in.
+    if (!options.hosts.empty()) options.output = std::filesystem::absolute(options.output);
     return FetchCommand(options, remembered).run();
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "flagship fetch: %s\nRun with --help for more information.\n",

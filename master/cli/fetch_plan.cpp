@@ -126,6 +126,18 @@ std::string without_slash(std::string url) {
   return url;
 }
 
+std::size_t workers_here(int asked) {
+  return static_cast<std::size_t>(asked > 0 ? asked : usable_cpus());
+}
+
+// A host that does not say counts as having as many as this one.
+std::size_t workers_on(const Hosts& hosts) {
+  std::size_t all = 0;
+  for (const Host& host : hosts.hosts)
+    all += workers_here(host.workers) * static_cast<std::size_t>(host.agents);
+  return all;
+}
+
 }  // namespace
 
 FetchPlan plan_fetch(const FetchOptions& options) {
@@ -157,8 +169,7 @@ FetchPlan plan_fetch(const FetchOptions& options) {
   const std::size_t items = plan.flags
                                 ? plan.codes.size()
                                 : std::max<std::size_t>(1, fetch::count_items(plan.list, most));
-  const auto asked =
-      static_cast<std::size_t>(options.workers > 0 ? options.workers : usable_cpus());
+  const std::size_t asked = plan.hosts ? workers_on(*plan.hosts) : workers_here(options.workers);
   plan.in_flight = std::min(static_cast<std::size_t>(options.max_in_flight), items);
   plan.workers = std::min(asked, plan.in_flight);
   if (options.executor == ExecutorKind::inline_) plan.workers = 1;

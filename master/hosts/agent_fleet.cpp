@@ -229,6 +229,7 @@ void AgentFleet::open(Agent& agent) {
   agent.monitor.connect(monitor);
   watch(agent.monitor.get(zmq::sockopt::fd));
   agent.phase = Phase::called;
+  agent.expected_to_end = false;
   agent.status.state = HostState::starting;
   agent.status.pid = 0;
   agent.due = {};
@@ -304,6 +305,10 @@ void AgentFleet::bury(Ref ref) {
   agent.claims = {};
   agent.status.state = HostState::gone;
   agent.status.pid = 0;
+}
+
+void AgentFleet::expect_end(Ref ref) {
+  if (is_current(agent(ref), ref)) agent(ref).expected_to_end = true;
 }
 
 void AgentFleet::describe(PoolStatus& status) const {
@@ -605,6 +610,7 @@ void AgentFleet::end(Agent& agent, std::string cause, bool in_order, bool hopele
     }
     return;
   }
+  in_order = in_order || agent.expected_to_end;
   agent.end = End{Clock::now() + kLastResults, std::move(cause), in_order, hopeless};
   if (!agent.route.empty())
     tell(*agent.door, agent.route, wire::Refusal{"this agent was given up: " + agent.end->cause});

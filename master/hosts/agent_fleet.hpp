@@ -63,6 +63,7 @@ class AgentFleet {
   pid_t pid(Ref ref) const { return agent(ref).status.pid; }
   const std::string& host(Ref ref) const { return agent(ref).status.host; }
   void bury(Ref ref);
+  void expect_end(Ref ref);
   void describe(PoolStatus& status) const;
 
   /// Readable when `read` may have something.
@@ -99,6 +100,7 @@ class AgentFleet {
     Door::Place tasks_place;
     zmq::socket_t monitor;  // of `tasks`
     std::deque<wire::Frames> unsent;
+    bool expected_to_end = false;
     Clock::time_point heard{};
     Clock::time_point due{};  // to greet; zero: whenever it likes
     std::optional<End> end;

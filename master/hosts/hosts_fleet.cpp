@@ -15,9 +15,7 @@ HostsFleet::HostsFleet(pool::FleetSettings own, AgentFleetSettings agents)
   agents.first_id = first_agent_;
   agents.folder = own_.folder();
   agents.output = [this](const WorkerOutput& output) { own_.outputs().pass_on(output); };
-  agents.say = [this](std::string line) {
-    own_.outputs().say(own_.outputs().zygote(), std::move(line));
-  };
+  agents.say = [this](std::string line) { own_.outputs().mention(std::move(line)); };
   for (const Host& host : agents.hosts.hosts) {
     if (host.launcher != HostLauncher::local) continue;
     own_status_.emplace();
@@ -51,6 +49,10 @@ void HostsFleet::signal(Ref worker, int signal) {
 void HostsFleet::describe(PoolStatus& status) const {
   if (own_status_) status.hosts.push_back(*own_status_);
   agents_->describe(status);
+}
+
+void HostsFleet::expect_end(Ref worker) {
+  if (is_agent(worker)) agents_->expect_end(worker);
 }
 
 ClaimPage& HostsFleet::claims(Ref worker) {

@@ -27,6 +27,7 @@ class HostsFleet final : public pool::Fleet {
   pid_t pid(Ref worker) const override;
   const std::string& host(Ref worker) const override;
   bool is_agent(Ref worker) const override { return worker.id >= first_agent_; }
+  void expect_end(Ref worker) override;
   void describe(PoolStatus& status) const override;
   void bury(Ref worker) override;
   void wait(detail::Deadline deadline, pool::Happenings& out) override;

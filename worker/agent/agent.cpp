@@ -149,10 +149,8 @@ PoolOptions options_of(const PoolTerms& terms, int workers, Prints& prints) {
 
 class Agent {
  public:
-  /// `lifeline`: a descriptor whose end means that the master is gone; -1: there is none.
-  Agent(const wire::Ticket& ticket, int workers, int lifeline)
-      : lifeline_(lifeline),
-        link_(ticket, greeting_of(ticket)),
+  Agent(const wire::Ticket& ticket, int workers, const Lifeline& lifeline)
+      : link_(ticket, greeting_of(ticket), lifeline),
         writer_({link_.welcome().agent.worker, link_.welcome().agent.incarnation}) {
     Reader in(link_.welcome().pool);
     const PoolTerms terms = in.get<PoolTerms>();
@@ -179,10 +177,7 @@ class Agent {
   void run() {
     while (!done_) {
       const Clock::time_point until = next_time();
-      std::vector<int> fds{returns_.fd(), signals_.fd()};
-      if (lifeline_ >= 0) fds.push_back(lifeline_);
-      const std::vector<bool> readable = link_.wait(fds, until);
-      if (lifeline_ >= 0 && readable[2]) check_lifeline();
+      const std::vector<bool> readable = link_.wait({returns_.fd(), signals_.fd()}, until);
       if (readable[1]) on_signal(signals_.take());
       read_tasks();
       read_returns();
@@ -244,13 +239,6 @@ class Agent {
       begun.push_back(ticket);
     }
     if (!begun.empty()) link_.send(writer_.began(begun));
-  }
-
-  void check_lifeline() {
-    std::array<char, 256> ignored;
-    const ssize_t got = read(lifeline_, ignored.data(), ignored.size());
-    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
-      throw LinkError("its master is gone");
   }
 
   void on_signal(int signal) {
@@ -350,12 +338,10 @@ class Agent {
   // No worker can be had here. An initializer that throws would throw elsewhere as well.
   void on_broken(const std::string& cause) {
     if (std::exchange(broken_, true)) return;
-    flush();
     if (cause.starts_with("the initializer failed"))
       link_.send(writer_.bye(cause));
     else
-      link_.say(wire::Leaving{cause, true});
-    leaving_at_end_ = true;
+      leave(cause);
   }
 
   void print() {
@@ -368,7 +354,6 @@ class Agent {
   };
 
   Signals signals_;  // first: before there is a thread
-  const int lifeline_;
   Prints prints_;
   Returns returns_;
   Link link_;
@@ -403,7 +388,7 @@ std::string first_line(int fd) {
   throw LinkError("standard input brings no ticket: agents are started by flagship");
 }
 
-[[noreturn]] void serve(const wire::Ticket& ticket, int workers, int lifeline) {
+[[noreturn]] void serve(const wire::Ticket& ticket, int workers, const Lifeline& lifeline) {
   detail::set_role(detail::Role::master);
   prctl(PR_SET_NAME, "flagship-agent");
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -440,7 +425,7 @@ void be_agent() {
   } catch (const std::exception& error) {
     refuse(error);
   }
-  serve(*ticket, 0, STDIN_FILENO);
+  serve(*ticket, 0, Lifeline(STDIN_FILENO));
 }
 
 void be_joining_agent(const std::string& endpoint, int workers) {
@@ -454,7 +439,7 @@ void be_joining_agent(const std::string& endpoint, int workers) {
   } catch (const std::exception& error) {
     refuse(error);
   }
-  serve(ticket, workers, -1);
+  serve(ticket, workers, Lifeline(-1));
 }
 
 }  // namespace flagship::worker

@@ -46,14 +46,15 @@ zmq::message_t message_of(wire::Frame&& frame) {
 
 }  // namespace
 
-Link::Link(wire::Ticket ticket, const wire::Greeting& greeting) : ticket_(std::move(ticket)) {
+Link::Link(wire::Ticket ticket, const wire::Greeting& greeting, const Lifeline& lifeline)
+    : ticket_(std::move(ticket)), lifeline_(lifeline) {
   std::string endpoint;
   if (ticket_.master_key.empty()) {
     if (ticket_.control.size() != 1 || ticket_.files.size() != 3)
       throw LinkError("the ticket does not say where its master is");
     endpoint = ticket_.control[0];
   } else {
-    endpoint = first_reachable(ticket_.control, kReachLimit);
+    endpoint = first_reachable(ticket_.control, kReachLimit, lifeline_);
     if (endpoint.empty())
       throw LinkError("cannot reach its master at any of " + joined(ticket_.control) +
                       ": let this host connect to one of these, or name others in [security] "
@@ -143,6 +144,8 @@ std::vector<bool> Link::wait(const std::vector<int>& fds, Clock::time_point unti
   std::vector<zmq::pollitem_t> items{{control_.handle(), 0, ZMQ_POLLIN, 0}};
   if (tasks_) items.push_back({tasks_.handle(), 0, ZMQ_POLLIN, 0});
   for (zmq::socket_t& monitor : monitors_) items.push_back({monitor.handle(), 0, ZMQ_POLLIN, 0});
+  const std::size_t lifeline = items.size();
+  if (lifeline_.fd() >= 0) items.push_back({nullptr, lifeline_.fd(), ZMQ_POLLIN, 0});
   const std::size_t own = items.size();
   for (const int fd : fds) items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
   const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
@@ -150,6 +153,7 @@ std::vector<bool> Link::wait(const std::vector<int>& fds, Clock::time_point unti
                std::clamp<long>(left.count(), 0, 60'000)) < 0 &&
       zmq_errno() != EINTR)
     throw LinkError("cannot wait for its master");
+  if (lifeline < own && items[lifeline].revents != 0) lifeline_.check();
   read_control();
   zmq::message_t event;
   for (zmq::socket_t& monitor : monitors_)
@@ -211,10 +215,12 @@ void Link::beat(std::vector<wire::Beat::Worker> workers) {
 }
 
 void Link::close(milliseconds linger) {
+  // Before who reads of events goes: libzmq would wait for him with what this waits for.
+  for (zmq::socket_t* socket : {&tasks_, &results_, &control_})
+    if (*socket) zmq_socket_monitor(socket->handle(), nullptr, 0);
   for (zmq::socket_t& monitor : monitors_) monitor.close();
   for (zmq::socket_t* socket : {&tasks_, &results_, &control_}) {
     if (!*socket) continue;
-    zmq_socket_monitor(socket->handle(), nullptr, 0);
     socket->set(zmq::sockopt::linger, static_cast<int>(linger.count()));
     socket->close();
   }

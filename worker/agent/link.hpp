@@ -10,13 +10,9 @@
 #include "common/wire/control.hpp"
 #include "common/wire/down.hpp"
 #include "common/wire/up.hpp"
+#include "worker/agent/lifeline.hpp"
 
 namespace flagship::worker {
-
-/// What cannot be mended: the agent ends with this sentence.
-struct LinkError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// An agent's connections to its master: one for what it says of itself, one that brings tasks, one
 /// for results. None is ever made a second time: whichever is lost, all are. One thread.
@@ -25,7 +21,7 @@ class Link {
   using Clock = std::chrono::steady_clock;
 
   /// Greets and waits for the answer. Throws LinkError.
-  Link(wire::Ticket ticket, const wire::Greeting& greeting);
+  Link(wire::Ticket ticket, const wire::Greeting& greeting, const Lifeline& lifeline);
 
   const wire::AgentWelcome& welcome() const { return welcome_; }
   /// To the master and back, measured once.
@@ -35,8 +31,8 @@ class Link {
   /// The master has been heard by the way of tasks: nobody else needs to find it.
   void close_behind();
 
-  /// Throws LinkError when the master refuses it or is lost. Waits until there may be something, or
-  /// `fds` (POLLIN) or the time has come; returns which of these are readable.
+  /// Throws LinkError when the master refuses it, is lost or gone. Waits until there may be
+  /// something, or `fds` (POLLIN) or the time has come; returns which of these are readable.
   std::vector<bool> wait(const std::vector<int>& fds, Clock::time_point until);
   /// A message by the way of tasks; false: none now. Views into it are good until the next.
   bool receive(wire::Blobs& message);
@@ -55,6 +51,7 @@ class Link {
   std::string endpoint(const std::vector<std::string>& endpoints, std::size_t file) const;
 
   const wire::Ticket ticket_;
+  const Lifeline lifeline_;
   wire::AgentWelcome welcome_;
   bool welcomed_ = false;
   zmq::context_t context_{1};

@@ -43,7 +43,8 @@ bool connected(int fd) {
 }
 
 // One try of all; empty: none within this time, or all refused.
-std::string try_all(const std::vector<std::string>& endpoints, Clock::time_point until) {
+std::string try_all(const std::vector<std::string>& endpoints, Clock::time_point until,
+                    const Lifeline& lifeline) {
   std::vector<UniqueFd> sockets;
   std::vector<pollfd> waiting;
   for (const std::string& endpoint : endpoints) {
@@ -53,9 +54,16 @@ std::string try_all(const std::vector<std::string>& endpoints, Clock::time_point
   const auto any_left = [&waiting] {
     return std::any_of(waiting.begin(), waiting.end(), [](const pollfd& it) { return it.fd >= 0; });
   };
+  const auto poll_all = [&](int left) {
+    waiting.push_back({lifeline.fd(), POLLIN, 0});
+    const int ready = poll(waiting.data(), waiting.size(), left);
+    if (waiting.back().revents != 0) lifeline.check();
+    waiting.pop_back();
+    return ready;
+  };
   while (any_left()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-    if (left <= 0 || poll(waiting.data(), waiting.size(), static_cast<int>(left)) <= 0) return {};
+    if (left <= 0 || poll_all(static_cast<int>(left)) <= 0) return {};
     for (std::size_t i = 0; i < waiting.size(); ++i) {
       if (waiting[i].fd < 0 || waiting[i].revents == 0) continue;
       if (connected(waiting[i].fd)) return endpoints[i];
@@ -77,13 +85,14 @@ std::string host_in(std::string_view endpoint) {
 }
 
 std::string first_reachable(const std::vector<std::string>& endpoints,
-                            std::chrono::milliseconds limit) {
+                            std::chrono::milliseconds limit, const Lifeline& lifeline) {
   const Clock::time_point end = Clock::now() + limit;
   for (;;) {
-    std::string found = try_all(endpoints, end);
+    std::string found = try_all(endpoints, end, lifeline);
     const auto left = std::chrono::floor<std::chrono::milliseconds>(end - Clock::now());
     if (!found.empty() || left <= kAgain) return found;
-    poll(nullptr, 0, static_cast<int>(kAgain.count()));
+    pollfd line{lifeline.fd(), POLLIN, 0};
+    if (poll(&line, 1, static_cast<int>(kAgain.count())) > 0) lifeline.check();
   }
 }
 

@@ -119,7 +119,7 @@ struct Death {
   int attempt = 1;
   std::string stderr_tail;  // the last lines that it wrote, to its standard output too
   std::string backtrace;    // of a crash, as in RemoteError
-  std::string lost_with;    // its host is gone, or the way there: why; then pid is the agent's
+  std::string lost_with{};  // its host is gone, or the way there: why; then pid is the agent's
 };
 
 /// The worker that ran the call died while it ran.

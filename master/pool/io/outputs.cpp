@@ -97,6 +97,12 @@ void Outputs::take_lines(std::uint32_t worker) {
   lines_.clear();
 }
 
+void Outputs::mention(std::string&& line) {
+  line += '\n';
+  if (!sink_) return printer_.add("", line);
+  give({}, {-1, 0, line});
+}
+
 void Outputs::say(std::uint32_t worker, std::string&& line) { give_on(worker, line += '\n'); }
 
 std::string Outputs::name_of(std::uint32_t worker) const {

@@ -34,6 +34,8 @@ class Outputs {
   void started(std::uint32_t worker, pid_t pid) { pipes_[worker].pid = pid; }
   /// What a worker of another host printed; whole lines.
   void pass_on(const WorkerOutput& output);
+  /// A line of the pool's own.
+  void mention(std::string&& line);
   /// A line in its name that it did not print.
   void say(std::uint32_t worker, std::string&& line);
   /// Gives on what is left, as far as it is there now. The last lines of this worker's life.

@@ -68,6 +68,8 @@ class Fleet {
   /// It is the agent of another host: its claims are not shared, it keeps its workers' time limits
   /// itself, and how long it takes to start is the fleet's to judge.
   virtual bool is_agent(core::WorkerRef) const { return false; }
+  /// It has been told to go: its end is no news.
+  virtual void expect_end(core::WorkerRef) {}
   /// The hosts, and the workers of each agent as it last said; appended.
   virtual void describe(PoolStatus&) const {}
   /// Nothing more is wanted of a worker that is gone.

@@ -189,6 +189,7 @@ void Loop::terminate(int signal) {
 void Loop::kill_politely(Ref worker, int signal) {
   lives_[worker.id].limit = now_ + settings_.interrupt_grace;
   lives_[worker.id].asked = true;
+  fleet_->expect_end(worker);
   fleet_->signal(worker, signal);
 }
 
@@ -332,6 +333,7 @@ void Loop::stop(const core::StopTask& command) {
 void Loop::drain(Ref worker) {
   Life& life = lives_[worker.id];
   life.asked = true;
+  fleet_->expect_end(worker);
   // Who has not come yet need not come.
   if (fleet_->is_agent(worker) && life.place == nullptr) return fleet_->signal(worker, SIGKILL);
   life.limit = now_ + settings_.drain_limit;

@@ -31,6 +31,7 @@ constexpr std::size_t kMostMentioned = 20;
 constexpr auto kLastResults = std::chrono::milliseconds(50);
 constexpr auto kSendRetry = std::chrono::milliseconds(2);
 constexpr auto kGreetingLimit = std::chrono::seconds(60);
+constexpr auto kLate = std::chrono::seconds(2);
 constexpr auto kWalltimeMargin = std::chrono::seconds(30);
 
 std::string random_bytes(std::size_t count) {
@@ -229,6 +230,7 @@ void AgentFleet::open(Agent& agent) {
   agent.monitor.connect(monitor);
   watch(agent.monitor.get(zmq::sockopt::fd));
   agent.phase = Phase::called;
+  agent.called_at = Clock::now();
   agent.expected_to_end = false;
   agent.status.state = HostState::starting;
   agent.status.pid = 0;
@@ -604,14 +606,18 @@ void AgentFleet::end(Agent& agent, std::string cause, bool in_order, bool hopele
   if (agent.phase == Phase::none) return;
   if (agent.end) {
     // What its launcher says of it is worth more than that the line is dead.
-    if (!agent.end->in_order && !cause.empty() && agent.launcher != nullptr) {
+    if (!agent.end->quiet && !cause.empty() && agent.launcher != nullptr) {
       agent.end->cause = std::move(cause);
       agent.end->hopeless = agent.end->hopeless || hopeless;
     }
     return;
   }
+  const Clock::time_point now = Clock::now();
   in_order = in_order || agent.expected_to_end;
-  agent.end = End{Clock::now() + kLastResults, std::move(cause), in_order, hopeless};
+  // Whoever waits for a host in vain wants to hear of it.
+  const bool in_vain = in_order && agent.phase == Phase::called && now - agent.called_at > kLate;
+  if (in_vain) cause = "it had not come when all was done";
+  agent.end = End{now + kLastResults, std::move(cause), in_order, in_order && !in_vain, hopeless};
   if (!agent.route.empty())
     tell(*agent.door, agent.route, wire::Refusal{"this agent was given up: " + agent.end->cause});
   if (agent.launcher != nullptr) agent.launcher->stop({agent.ref.id, agent.ref.incarnation}, true);
@@ -622,7 +628,7 @@ void AgentFleet::finish(Agent& agent, pool::Happenings& out) {
   end.told = true;
   const std::string cause = agent.title + ": " + end.cause;
   agent.status.trouble = end.in_order ? std::string() : end.cause;
-  if (!end.in_order) mention("host " + cause);
+  if (!end.quiet) mention("host " + cause);
   if (agent.phase == Phase::called) {
     out.not_started.push_back({agent.ref, "host " + cause, end.hopeless});
     return bury(agent.ref);

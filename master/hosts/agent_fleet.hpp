@@ -81,6 +81,7 @@ class AgentFleet {
     Clock::time_point at;
     std::string cause;
     bool in_order = false;
+    bool quiet = false;  // no news to anybody
     bool hopeless = false;
     bool told = false;
   };
@@ -101,6 +102,7 @@ class AgentFleet {
     zmq::socket_t monitor;  // of `tasks`
     std::deque<wire::Frames> unsent;
     bool expected_to_end = false;
+    Clock::time_point called_at{};
     Clock::time_point heard{};
     Clock::time_point due{};  // to greet; zero: whenever it likes
     std::optional<End> end;

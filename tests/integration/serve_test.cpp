@@ -755,7 +755,7 @@ TEST(ServeDelayText, IsNamedWhenItMakesNoSense) {
                                  "nan",
                                  "inf",
                                  "1e3",
-                                 "1h",
+                                 "1w",
                                  "0..99999999999999999999",
                                  "1..2..3",
                                  "+1",

@@ -158,7 +158,7 @@ void Scheduler::on(const ResultsArrived& event, Time now, Commands& out) {
 }
 
 void Scheduler::accept(Worker& worker, Ticket ticket, How how, std::uint32_t index, Commands& out) {
-  const bool asked = worker.asked_back.erase(ticket) > 0;
+  const bool asked = !worker.asked_back.empty() && worker.asked_back.erase(ticket) > 0;
   if (!worker.taken_back.empty()) {
     if (const auto at = worker.taken_back.find(ticket); at != worker.taken_back.end()) {
       workers_.free_place(worker, at->second);

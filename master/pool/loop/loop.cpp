@@ -34,6 +34,10 @@ core::How how_of(wire::CallEnding ending) {
   return core::How::failed;
 }
 
+bool is_from_agent(const wire::CallResult& result) {
+  return result.by.pid != 0 || result.ending >= wire::CallEnding::timed_out;
+}
+
 }  // namespace
 
 Loop::Loop(LoopSettings settings, std::unique_ptr<Fleet> fleet)
@@ -345,7 +349,10 @@ void Loop::end(const core::EndTask& end) {
   const auto& place = lives_[end.worker].place;
   switch (end.why) {
     case core::Why::result:
-      end_with(call, result(end.index), end);
+      if (const wire::CallResult result = this->result(end.index); is_from_agent(result))
+        end_from_agent(call, result, end);
+      else
+        complete(call, result, end.attempt, place);
       break;
     case core::Why::worker_died:
       salvage(call, end);
@@ -365,9 +372,9 @@ void Loop::end(const core::EndTask& end) {
   drop(end.task);
 }
 
-void Loop::end_with(detail::RemoteCall& call, const wire::CallResult& result,
-                    const core::EndTask& end) {
-  const std::shared_ptr<const detail::Place> place = place_of(end.worker, result);
+void Loop::end_from_agent(detail::RemoteCall& call, const wire::CallResult& result,
+                          const core::EndTask& end) {
+  const std::shared_ptr<const detail::Place>& place = place_of(end.worker, result);
   if (result.ending != wire::CallEnding::timed_out &&
       result.ending != wire::CallEnding::worker_died)
     return complete(call, result, end.attempt, place);
@@ -383,8 +390,8 @@ void Loop::end_with(detail::RemoteCall& call, const wire::CallResult& result,
 }
 
 // Results of an agent say which of its workers they are of.
-std::shared_ptr<const detail::Place> Loop::place_of(std::uint32_t worker,
-                                                    const wire::CallResult& result) {
+const std::shared_ptr<const detail::Place>& Loop::place_of(std::uint32_t worker,
+                                                           const wire::CallResult& result) {
   constexpr std::uint32_t kMostWorkers = 100'000;
   Life& life = lives_[worker];
   if (result.by.pid == 0 || result.by.worker >= kMostWorkers || !fleet_->is_agent(life.worker))

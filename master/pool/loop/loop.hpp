@@ -81,9 +81,10 @@ class Loop {
   void look(Ref worker);
   void stop(const core::StopTask& command);
   void on_stopped_by_caller(core::Ticket ticket);
-  std::shared_ptr<const detail::Place> place_of(std::uint32_t worker,
-                                                const wire::CallResult& result);
-  void end_with(detail::RemoteCall& call, const wire::CallResult& result, const core::EndTask& end);
+  const std::shared_ptr<const detail::Place>& place_of(std::uint32_t worker,
+                                                       const wire::CallResult& result);
+  void end_from_agent(detail::RemoteCall& call, const wire::CallResult& result,
+                      const core::EndTask& end);
   void kill_politely(Ref worker, int signal);
   void drain(Ref worker);
   void end(const core::EndTask& end);

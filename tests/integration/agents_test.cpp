@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -260,6 +263,73 @@ TEST_F(Agents, APoolThatNobodyJoinedEndsAllTheSame) {
   const auto future = pool.submit<square>(3);
   pool.shutdown({.cancel_futures = true});
   EXPECT_TRUE(future.cancelled());
+}
+
+// ---- tickets ----------------------------------------------------------------------------------
+
+/// A cluster whose srun is a script of the test's own, which keeps the tickets that pass through
+/// it.
+class Tickets : public Agents {
+ protected:
+  Tickets() {
+    std::filesystem::create_directory(folder_ / "bin");
+    const std::string script = folder_ / "bin/srun";
+    flagship::testing::write_file(script,
+                                  "#!/bin/sh\n"
+                                  "while [ \"${1#-}\" != \"$1\" ]; do shift; done\n"
+                                  "tee \"" +
+                                      ticket() + "\" | \"$@\"\n");
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    setenv("PATH", ((folder_ / "bin").string() + ":" + path_).c_str(), 1);
+  }
+  ~Tickets() override { setenv("PATH", path_.c_str(), 1); }
+
+  std::string ticket() const { return folder_ / "ticket"; }
+  static PoolOptions cluster() {
+    Host host;
+    host.name = "cluster";
+    host.launcher = HostLauncher::slurm;
+    host.workers = 1;
+    PoolOptions options;
+    options.hosts = Hosts{{host}, {}, std::chrono::seconds(10)};
+    options.hosts->security.addresses = {"127.0.0.1"};
+    options.output = [](const WorkerOutput&) {};
+    return options;
+  }
+
+ private:
+  const std::string path_ = std::getenv("PATH");
+};
+
+TEST_F(Tickets, AreGoodForOneAgentOnly) {
+  ProcessPoolExecutor pool(cluster());
+  ASSERT_EQ(pool.submit<square>(7).result(kPatience), 49);
+  flagship::testing::Command command;
+  command.argv = {own_program(), "--flagship-agent"};
+  command.input = flagship::testing::read_file(ticket());
+  command.keep_input_open = true;
+  Program thief(std::move(command));
+  const auto ended = thief.wait();
+  EXPECT_EQ(ended.exit_code, 70);
+  EXPECT_THAT(ended.err, HasSubstr("its ticket is of another run, or was used already"));
+  EXPECT_GE(pool.status().refused, 1u);
+  EXPECT_EQ(pool.submit<square>(8).result(kPatience), 64) << "the agent that had it first stays";
+}
+
+TEST_F(Tickets, AreNoneWhenTheyAreNotWhole) {
+  ProcessPoolExecutor pool(cluster());
+  ASSERT_EQ(pool.submit<square>(7).result(kPatience), 49);
+  const std::string whole = flagship::testing::read_file(ticket());
+  for (const std::string& bad :
+       {std::string("\n"), std::string("GET / HTTP/1.1\n"), whole.substr(0, 40) + "\n",
+        whole.substr(0, whole.size() / 2 | 1) + "\n"}) {
+    flagship::testing::Command command;
+    command.argv = {own_program(), "--flagship-agent"};
+    command.input = bad;
+    const auto ended = flagship::testing::run(std::move(command));
+    EXPECT_EQ(ended.exit_code, 70) << bad;
+    EXPECT_THAT(ended.err, HasSubstr("flagship: agent on "));
+  }
 }
 
 // ---- who is not let in ------------------------------------------------------------------------

@@ -99,7 +99,7 @@ TEST_F(ChildProcessTest, takes_a_file_of_any_size_without_being_waited_for) {
 }
 
 TEST_F(ChildProcessTest, that_reads_nothing_is_written_to_without_an_end_of_ours) {
-  ChildProcess child = shell("exec <&-; echo closed; sleep 1000");
+  ChildProcess child = shell("exec <&-; echo closed; exec sleep 1000");
   std::string lines;
   ASSERT_TRUE(wait_until([&] {
     child.advance(lines);

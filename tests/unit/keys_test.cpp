@@ -96,7 +96,7 @@ TEST(Keys, WhatIsWrongIsSaidWithoutWhatIsInTheFile) {
        "k:3: agent-public is there twice"},
   };
   for (const auto& [text, sentence] : table) {
-    const std::string said = refusal([&text] { parse_agent_keys(text, "k"); });
+    const std::string said = refusal([&what = text] { parse_agent_keys(what, "k"); });
     EXPECT_THAT(said, StartsWith(sentence)) << text;
     EXPECT_THAT(said, AllOf(Not(HasSubstr("SECRET")), Not(HasSubstr(kSecret))));
   }

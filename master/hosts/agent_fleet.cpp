@@ -29,6 +29,7 @@ constexpr std::size_t kTokenBytes = 16;
 constexpr std::size_t kMostMessages = 64;  // of one look
 constexpr std::size_t kMostMentioned = 20;
 constexpr auto kLastResults = std::chrono::milliseconds(50);
+constexpr auto kDoubt = std::chrono::milliseconds(200);
 constexpr auto kSendRetry = std::chrono::milliseconds(2);
 constexpr auto kGreetingLimit = std::chrono::seconds(60);
 constexpr auto kLate = std::chrono::seconds(2);
@@ -231,7 +232,8 @@ void AgentFleet::open(Agent& agent) {
   watch(agent.monitor.get(zmq::sockopt::fd));
   agent.phase = Phase::called;
   agent.called_at = Clock::now();
-  agent.expected_to_end = false;
+  agent.expected_to_end = agent.was_connected = false;
+  agent.doubted_until.reset();
   agent.status.state = HostState::starting;
   agent.status.pid = 0;
   agent.due = {};
@@ -268,13 +270,18 @@ std::string AgentFleet::launch(Agent& agent) {
 void AgentFleet::send(Ref ref, wire::Frames&& message) {
   Agent& agent = this->agent(ref);
   if (!is_current(agent, ref) || agent.end) return;
-  if (agent.unsent.empty() && pool::send(agent.tasks, message)) return;
+  if (agent.unsent.empty() && pool::send(agent.tasks, message)) {
+    agent.was_connected = true;
+    return;
+  }
   agent.unsent.push_back(std::move(message));
 }
 
 void AgentFleet::flush(Agent& agent) {
-  while (!agent.unsent.empty() && pool::send(agent.tasks, agent.unsent.front()))
+  while (!agent.unsent.empty() && pool::send(agent.tasks, agent.unsent.front())) {
+    agent.was_connected = true;
     agent.unsent.pop_front();
+  }
 }
 
 // SIGKILL is not the agent's to obey.
@@ -404,13 +411,20 @@ AgentFleet::Agent* AgentFleet::speaker(Door& door, zmq::message_t& first) {
 
 void AgentFleet::read_monitor(Agent& agent) {
   if (!agent.monitor) return;
-  bool lost = false;
   zmq::message_t frame;
-  while (agent.monitor.recv(frame, zmq::recv_flags::dontwait)) lost = true;
-  if (!lost) return;
-  if (agent.phase == Phase::called) return;  // somebody knocked, and was not let in
-  end(agent, agent.phase == Phase::leaving ? "it left" : "the connection to it was lost",
-      agent.phase == Phase::leaving);
+  while (agent.monitor.recv(frame, zmq::recv_flags::dontwait))
+    agent.doubted_until = Clock::now() + kDoubt;
+}
+
+// Somebody's connection has ended: the agent's, or of one who knocked and was not let in. Without
+// the agent nothing can be sent, as soon as the socket has heard of it too.
+void AgentFleet::resolve_doubt(Agent& agent, Clock::time_point now) {
+  const bool connected = (agent.tasks.get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0;
+  agent.was_connected = agent.was_connected || connected;
+  if (!connected && agent.was_connected)
+    return end(agent, agent.phase == Phase::leaving ? "it left" : "the connection to it was lost",
+               agent.phase == Phase::leaving);
+  if (now >= *agent.doubted_until) agent.doubted_until.reset();
 }
 
 void AgentFleet::read_launchers() {
@@ -434,6 +448,8 @@ void AgentFleet::check_times(pool::Happenings& out) {
         end(agent, "it was not heard of in time");
     } else if (agent.heard + settings_.hosts.lease <= now) {
       end(agent, "nothing was heard of it for " + format_duration(settings_.hosts.lease));
+    } else if (agent.doubted_until) {
+      resolve_doubt(agent, now);
     }
   }
 }
@@ -451,7 +467,7 @@ detail::Deadline AgentFleet::next_time() const {
     }
     if (agent.phase == Phase::called && agent.due != Clock::time_point{}) sooner(agent.due);
     if (agent.phase >= Phase::greeted) sooner(agent.heard + settings_.hosts.lease);
-    if (!agent.unsent.empty()) sooner(Clock::now() + kSendRetry);
+    if (!agent.unsent.empty() || agent.doubted_until) sooner(Clock::now() + kSendRetry);
   }
   return next;
 }

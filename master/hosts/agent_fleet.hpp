@@ -102,6 +102,8 @@ class AgentFleet {
     zmq::socket_t monitor;  // of `tasks`
     std::deque<wire::Frames> unsent;
     bool expected_to_end = false;
+    bool was_connected = false;                        // by the way of tasks
+    std::optional<Clock::time_point> doubted_until{};  // whether it still is
     Clock::time_point called_at{};
     Clock::time_point heard{};
     Clock::time_point due{};  // to greet; zero: whenever it likes
@@ -126,6 +128,7 @@ class AgentFleet {
   void read_control(Door& door);
   void read_results(Door& door, pool::Happenings& out);
   void read_monitor(Agent& agent);
+  void resolve_doubt(Agent& agent, Clock::time_point now);
   void read_launchers();
   void check_times(pool::Happenings& out);
   void flush(Agent& agent);

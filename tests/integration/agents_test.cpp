@@ -55,6 +55,9 @@ class Agents : public ::testing::Test {
     host.keys = keys_.master;
     Hosts hosts{{host}, {}, lease};
     hosts.security.addresses = {"127.0.0.1"};
+    // Any of its own will do: what is taken is passed over.
+    hosts.security.first_port = static_cast<std::uint16_t>(20'000 + getpid() % 10'000);
+    hosts.security.last_port = static_cast<std::uint16_t>(hosts.security.first_port + kPorts);
     PoolOptions options;
     options.hosts = hosts;
     options.output = [](const WorkerOutput&) {};
@@ -86,6 +89,7 @@ class Agents : public ::testing::Test {
     });
   }
 
+  static constexpr std::uint16_t kPorts = 200;
   duration lease = std::chrono::seconds(10);
   flagship::testing::TempFolder folder_;
   const hosts::KeyFiles keys_;
@@ -394,6 +398,15 @@ class Strangers : public Agents {
     greeting.build_id = detail::build_id();
     return greeting;
   }
+  /// Of the sockets that this pool listens on: two, and one for its agent.
+  std::vector<std::uint16_t> ports() const {
+    const std::uint16_t first = port_of(door_of(pool_));
+    std::vector<std::uint16_t> found;
+    for (int port = first; port < first + kPorts && found.size() < 3; ++port)
+      if (connect_to(static_cast<std::uint16_t>(port)))
+        found.push_back(static_cast<std::uint16_t>(port));
+    return found;
+  }
   bool refused(std::size_t count) const {
     return wait_until([&] { return pool_.status().refused >= count; });
   }
@@ -414,9 +427,13 @@ TEST_F(Strangers, WithAnotherKeyAreDroppedAtTheHandshakeAndCounted) {
   expect_unharmed();
 }
 
-TEST_F(Strangers, WithoutAKeyAreNotHeard) {
-  Peer peer(ZMQ_DEALER, door_of(pool_), std::nullopt);
-  peer.say(wire::write(wire::FromAgent(greeting())));
+TEST_F(Strangers, WithoutAKeyAreNotHeardAtAnySocket) {
+  ASSERT_EQ(ports().size(), 3u);
+  for (const std::uint16_t port : ports())
+    for (const int type : {ZMQ_DEALER, ZMQ_PUSH, ZMQ_PULL}) {
+      Peer peer(type, "tcp://127.0.0.1:" + std::to_string(port), std::nullopt);
+      if (type != ZMQ_PULL) peer.say(wire::write(wire::FromAgent(greeting())));
+    }
   expect_unharmed();
 }
 
@@ -471,35 +488,41 @@ TEST_F(Strangers, ThatSpeakNonsenseWithTheRightKeyAreCounted) {
 }
 
 TEST_F(Strangers, ThatSpeakNoZeroMqAtAllDoNothing) {
-  const std::uint16_t port = port_of(door_of(pool_));
+  std::vector<UniqueFd> open;
   for (const std::string& bytes :
        {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(4096, '\0'), std::string(4096, '\xff'),
         std::string("\xff\0\0\0\0\0\0\0\x01\x7f\x03", 11)}) {
-    const UniqueFd fd = connect_to(port);
-    ASSERT_TRUE(fd);
-    ASSERT_GT(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
+    for (const std::uint16_t port : ports()) {
+      open.push_back(connect_to(port));
+      ASSERT_TRUE(open.back());
+      ASSERT_GT(send(open.back().get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
+    }
   }
   expect_unharmed();
 }
 
 TEST_F(Strangers, InAFloodDoNotKeepAnAgentOut) {
   std::vector<UniqueFd> flood;
-  for (int i = 0; i < 300; ++i) flood.push_back(connect_to(port_of(door_of(pool_))));
+  for (const std::uint16_t port : ports())
+    for (int i = 0; i < 200; ++i) flood.push_back(connect_to(port));
   expect_unharmed();
 }
 
-TEST_F(Strangers, MaySendResultsForNobody) {
+// The keys of the host are good for joining only: tasks and results go by the pair that an agent is
+// given then.
+TEST_F(Strangers, WithTheKeysOfTheHostGetNoTasksAndSendNoResults) {
   const auto agent = join(pool_);
   ASSERT_TRUE(ready(pool_, 1));
-  // The keys of the host are good for joining only: results come by the pair that an agent is
-  // given then.
-  const std::uint16_t control = port_of(door_of(pool_));
-  for (int next = 1; next <= 3; ++next) {
-    Peer peer(ZMQ_PUSH, "tcp://127.0.0.1:" + std::to_string(control + next), right_keys());
+  ASSERT_EQ(ports().size(), 3u);
+  for (const std::uint16_t port : ports()) {
+    const std::string endpoint = "tcp://127.0.0.1:" + std::to_string(port);
+    Peer thief(ZMQ_PULL, endpoint, right_keys());
+    Peer liar(ZMQ_PUSH, endpoint, right_keys());
     wire::UpWriter writer({0, 1});
-    for (const wire::Frame& frame : writer.bye("I am not it")) peer.say(frame.bytes());
-    EXPECT_EQ(pool_.submit<square>(7).result(kPatience), 49);
+    for (const wire::Frame& frame : writer.bye("I am not it")) liar.say(frame.bytes());
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(pool_.submit<square>(7).result(kPatience), 49);
   }
+  EXPECT_TRUE(refused(1)) << "results of nobody, and tasks for somebody else";
 }
 
 }  // namespace

@@ -168,6 +168,8 @@ class Agent {
     hello.concurrency =
         static_cast<std::uint32_t>(options.max_running > 0 ? options.max_running : own);
     hello.lag = link_.lag();
+    concurrency_ = hello.concurrency;
+    flush_after_ = options.flush_after;
     link_.send(writer_.hello(hello));
     if (options.initializer.function != 0) link_.send(writer_.began({}));
     answer_by_ = Clock::now() + 2 * link_.welcome().lease;
@@ -203,6 +205,7 @@ class Agent {
     if (leaves_at_) next = std::min(next, *leaves_at_);
     if (!calls_.empty()) next = std::min(next, next_look_);
     if (answer_by_) next = std::min(next, *answer_by_);
+    if (flush_at_) next = std::min(next, *flush_at_);
     return next;
   }
 
@@ -312,7 +315,15 @@ class Agent {
       calls_.erase(at);
       if (writer_.batched_bytes() >= kBatchBytes) flush();
     }
-    flush();
+    flush_if_due();
+  }
+
+  // As a worker does: what comes together goes home together, while there is more to run.
+  void flush_if_due() {
+    if (writer_.batched() == 0) return;
+    const Clock::time_point now = Clock::now();
+    if (!flush_at_) flush_at_ = now + flush_after_;
+    if (calls_.size() <= concurrency_ || now >= *flush_at_) flush();
   }
 
   void give_back(PassedCall& call) {
@@ -332,6 +343,7 @@ class Agent {
   }
 
   void flush() {
+    flush_at_.reset();
     if (writer_.batched() > 0) link_.send(writer_.take_results(std::exchange(busy_, {})));
   }
 
@@ -368,8 +380,11 @@ class Agent {
   Clock::time_point next_look_{};
   std::optional<Clock::time_point> leaves_at_;
   std::optional<Clock::time_point> answer_by_;
-  bool left_ = false;            // has said that it wants to go
-  bool leaving_at_end_ = false;  // goes once it holds nothing
+  nanoseconds flush_after_{};
+  std::size_t concurrency_ = 1;
+  std::optional<Clock::time_point> flush_at_;  // what waits for company
+  bool left_ = false;                          // has said that it wants to go
+  bool leaving_at_end_ = false;                // goes once it holds nothing
   bool broken_ = false;
   bool done_ = false;
 };

@@ -51,7 +51,7 @@ std::uint32_t WorkerTable::window(const Worker& worker) const {
   const auto long_call = static_cast<double>((settings_.no_lookahead + 4 * worker.lag).count());
   double ahead = 0;
   if (worker.mean_ns >= 0 && worker.mean_ns < long_call) {
-    const auto time = static_cast<double>((settings_.window_time + worker.lag).count());
+    const auto time = static_cast<double>((settings_.window_time + 2 * worker.lag).count());
     ahead = std::max(1.0, time * worker.concurrency / std::max(worker.mean_ns, 1.0));
   }
   const double window =

@@ -493,7 +493,7 @@ std::uint32_t World::window_of(const Process& process) const {
   double ahead = 0;
   const auto lag = static_cast<double>(process.lag.count());
   if (process.mean_ns >= 0 && process.mean_ns < 50e6 + 4 * lag)
-    ahead = std::max(1.0, (8e6 + lag) * process.concurrency / std::max(process.mean_ns, 1.0));
+    ahead = std::max(1.0, (8e6 + 2 * lag) * process.concurrency / std::max(process.mean_ns, 1.0));
   return static_cast<std::uint32_t>(
       std::min(process.concurrency + ahead, static_cast<double>(settings_.max_window)));
 }

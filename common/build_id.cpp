@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "common/hex.hpp"
+
 namespace flagship::detail {
 namespace {
 
@@ -77,18 +79,8 @@ std::uint64_t hash(std::string_view bytes) {
   return value;
 }
 
-std::string hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
-
 int visit_first(dl_phdr_info* module, std::size_t, void* id) {  // the executable comes first
-  *static_cast<std::string*>(id) = hex(build_id_note(*module));
+  *static_cast<std::string*>(id) = to_hex(build_id_note(*module));
   return 1;
 }
 
@@ -124,7 +116,7 @@ std::string build_id_of(const std::string& file) {
     std::string notes(part.p_filesz, '\0');
     in.seekg(static_cast<std::streamoff>(part.p_offset));
     if (!in.read(notes.data(), static_cast<std::streamsize>(notes.size()))) return {};
-    if (const std::string id = build_id_in(notes); !id.empty()) return hex(id);
+    if (const std::string id = build_id_in(notes); !id.empty()) return to_hex(id);
   }
   return {};
 }

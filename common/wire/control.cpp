@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "common/wire/control.hpp"
 
+#include "common/hex.hpp"
 #include "flagship/v1/control.pb.h"
 
 namespace flagship::wire {
@@ -9,18 +10,6 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::string_view kTicketMark = "flagship-ticket ";
-
-std::string to_hex(std::string_view bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    text += digits[value >> 4];
-    text += digits[value & 15];
-  }
-  return text;
-}
 
 std::optional<unsigned> digit_of(char c) {
   if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/hex.hpp"
 #include "common/units.hpp"
 #include "master/fetch/progress.hpp"
 #include "worker/fetch/text.hpp"
@@ -130,7 +131,7 @@ std::string json_line(const ItemReport& report) {
   line["attempts"] = report.attempts;
   line["status"] = result.status() != 0 ? nlohmann::json(result.status()) : nlohmann::json(nullptr);
   line["bytes"] = result.bytes();
-  line["sha256"] = text_or_null(hex(result.sha256()));
+  line["sha256"] = text_or_null(to_hex(result.sha256()));
   line["path"] = ok ? text_or_null(report.item.path) : nlohmann::json(nullptr);
   line["type"] = text_or_null(result.type());
   line["ms"] = static_cast<double>(result.micros()) / 1000;

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/hex.hpp"
 #include "common/units.hpp"
 #include "common/wire/down.hpp"
 #include "flagship/serializer.hpp"
@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::size_t kTokenBytes = 16;
 constexpr std::size_t kMostMessages = 64;  // of one look
-constexpr std::size_t kMostMentioned = 20;
+constexpr std::size_t kMostStrangers = 20;
 constexpr auto kLastResults = std::chrono::milliseconds(50);
 constexpr auto kDoubt = std::chrono::milliseconds(200);
 constexpr auto kSendRetry = std::chrono::milliseconds(2);
@@ -40,16 +40,6 @@ std::string random_bytes(std::size_t count) {
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
     throw std::system_error(errno, std::generic_category(), "cannot get random bytes");
   return bytes;
-}
-
-std::string hex(std::string_view bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (const char byte : bytes) {
-    text += digits[static_cast<unsigned char>(byte) >> 4];
-    text += digits[static_cast<unsigned char>(byte) & 15];
-  }
-  return text;
 }
 
 std::uint64_t random_number() {
@@ -66,15 +56,6 @@ bool same_secret(std::string_view a, std::string_view b) {
   for (std::size_t i = 0; i < a.size(); ++i)
     different |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
   return different == 0;
-}
-
-// Of a unix socket's other end: "localhost:uid:gid:pid".
-pid_t pid_of(zmq::message_t& message) {
-  const std::string_view address = message.gets("Peer-Address");
-  const std::string_view digits = address.substr(address.rfind(':') + 1);
-  pid_t pid = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), pid);
-  return pid;
 }
 
 // As the gatekeeper named its key.
@@ -251,7 +232,7 @@ std::string AgentFleet::launch(Agent& agent) {
   ticket.token = agent.token;
   AgentStart start{{agent.ref.id, agent.ref.incarnation}, agent.title, {}, {}};
   if (door.is_private()) {
-    const std::string there = "/tmp/.flagship-" + hex(random_bytes(kTokenBytes));
+    const std::string there = "/tmp/.flagship-" + to_hex(random_bytes(kTokenBytes));
     start.sockets = {{door.control_place().path, there + ".control"},
                      {door.results_place().path, there + ".results"},
                      {agent.tasks_place.path, there + ".tasks"}};
@@ -345,7 +326,7 @@ void AgentFleet::read(pool::Happenings& out) {
   if (gatekeeper_) {
     gatekeeper_->read();
     for (const std::string& address : gatekeeper_->take_refusals())
-      mention("a peer at " + address + " has no ticket of this pool: dropped");
+      mention_stranger("a peer at " + address + " has no ticket of this pool: dropped");
   }
   std::vector<Door*> doors;
   for (Door* door : {private_door_.get(), ticket_door_.get()})
@@ -397,7 +378,7 @@ void AgentFleet::read_results(Door& door, pool::Happenings& out) {
 // Whose key, or whose carrier, it came by.
 AgentFleet::Agent* AgentFleet::speaker(Door& door, zmq::message_t& first) {
   const std::string name = door.is_private() ? std::string() : name_in(first);
-  const pid_t pid = door.is_private() ? pid_of(first) : 0;
+  const pid_t pid = door.is_private() ? pool::peer_pid(first) : 0;
   for (Agent& agent : agents_) {
     if (agent.door != &door || agent.phase == Phase::none) continue;
     const bool its =
@@ -480,7 +461,7 @@ void AgentFleet::on_message(Door& door, const std::string& route, zmq::message_t
   const std::optional<wire::FromAgent> message = wire::read_from_agent(bytes);
   if (!message) {
     ++refused_;
-    return mention("somebody says what cannot be read: dropped");
+    return mention_stranger("somebody says what cannot be read: dropped");
   }
   if (const auto* const greeting = std::get_if<wire::Greeting>(&*message))
     return on_greeting(door, route, first, *greeting);
@@ -601,7 +582,7 @@ void AgentFleet::on_printed(const Agent& agent, const wire::Printed& printed) {
 
 void AgentFleet::refuse(Door& door, const std::string& route, const std::string& reason) {
   ++refused_;
-  mention("an agent is refused: " + reason);
+  mention_stranger("an agent is refused: " + reason);
   tell(door, route, wire::Refusal{reason});
 }
 
@@ -657,7 +638,13 @@ void AgentFleet::finish(Agent& agent, pool::Happenings& out) {
 }
 
 void AgentFleet::mention(const std::string& line) {
-  if (settings_.say && mentioned_++ < kMostMentioned) settings_.say("flagship: " + line);
+  if (settings_.say) settings_.say("flagship: " + line);
+}
+
+// Who knocks again and again is not to fill a log; `refused` counts on.
+void AgentFleet::mention_stranger(const std::string& line) {
+  if (++strangers_mentioned_ < kMostStrangers) return mention(line);
+  if (strangers_mentioned_ == kMostStrangers) mention(line + "; more of this is only counted");
 }
 
 }  // namespace flagship::hosts

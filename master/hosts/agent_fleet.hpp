@@ -151,6 +151,7 @@ class AgentFleet {
   void end(Agent& agent, std::string cause, bool in_order = false, bool hopeless = false);
   void finish(Agent& agent, pool::Happenings& out);
   void mention(const std::string& line);
+  void mention_stranger(const std::string& line);
 
   const AgentFleetSettings settings_;
   const std::uint64_t run_;
@@ -170,7 +171,7 @@ class AgentFleet {
   std::vector<Agent> agents_;
   std::vector<Ref> leaving_;
   std::size_t refused_ = 0;
-  std::size_t mentioned_ = 0;
+  std::size_t strangers_mentioned_ = 0;
 };
 
 }  // namespace flagship::hosts

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/os/machine.hpp"
 #include "common/version.hpp"
 
 namespace flagship::hosts {
@@ -25,8 +26,7 @@ HostsFleet::HostsFleet(pool::FleetSettings own, AgentFleetSettings agents)
     own_status_->pid = getpid();
     own_status_->version = kVersion;
     own_status_->cpus = usable_cpus();
-    own_status_->memory = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    own_status_->memory = physical_memory();
   }
   agents_ = std::make_unique<AgentFleet>(std::move(agents));
   own_.watch_also(agents_->fd());

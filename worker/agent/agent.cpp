@@ -19,6 +19,7 @@
 
 #include "common/agent_keys.hpp"
 #include "common/build_id.hpp"
+#include "common/os/machine.hpp"
 #include "common/pool_terms.hpp"
 #include "common/role.hpp"
 #include "common/version.hpp"
@@ -86,11 +87,6 @@ class Signals {
   UniqueFd fd_;
 };
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
-
 wire::Greeting greeting_of(const wire::Ticket& ticket) {
   wire::Greeting greeting;
   greeting.run = ticket.run;
@@ -101,8 +97,7 @@ wire::Greeting greeting_of(const wire::Ticket& ticket) {
   greeting.host = host_name();
   greeting.pid = getpid();
   greeting.cpus = static_cast<std::uint32_t>(usable_cpus());
-  greeting.memory = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                    static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  greeting.memory = physical_memory();
   return greeting;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "worker/agent/reach.hpp"
+#include "worker/runtime/zmq_message.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -33,15 +34,6 @@ std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
   return text;
-}
-
-zmq::message_t message_of(wire::Frame&& frame) {
-  if (frame.bytes().size() < wire::kOwnFrameBytes)
-    return zmq::message_t(frame.bytes().data(), frame.bytes().size());
-  auto* const kept = new wire::Frame(std::move(frame));
-  return zmq::message_t(
-      const_cast<char*>(kept->bytes().data()), kept->bytes().size(),
-      [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
 }
 
 }  // namespace

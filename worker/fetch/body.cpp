@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 
+#include "common/hex.hpp"
 #include "worker/fetch/content_range.hpp"
 #include "worker/fetch/media_type.hpp"
 #include "worker/fetch/text.hpp"
@@ -163,7 +164,7 @@ std::optional<Ending> Body::check() {
   sha256_ = digest_.finish();
   if (!expected_sha256_.empty() && sha256_ != expected_sha256_)
     return Ending{v1::BAD_CHECKSUM,
-                  "its SHA-256 is " + hex(sha256_) + ", not " + hex(expected_sha256_)};
+                  "its SHA-256 is " + to_hex(sha256_) + ", not " + to_hex(expected_sha256_)};
   return std::nullopt;
 }
 

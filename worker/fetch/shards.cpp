@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/hex.hpp"
 #include "worker/fetch/file_sink.hpp"
 #include "worker/fetch/shard_files.hpp"
 #include "worker/fetch/text.hpp"
@@ -203,7 +204,7 @@ std::string note_in_shard(const std::string& url, const v1::FetchResult& result)
   add_text(note, "url", url);
   add_number(note, "status", result.status());
   add_number(note, "bytes", result.bytes());
-  add_text(note, "sha256", hex(result.sha256()));
+  add_text(note, "sha256", to_hex(result.sha256()));
   add_text(note, "type", result.type());
   if (!result.etag().empty()) add_text(note, "etag", result.etag());
   if (!result.last_modified().empty()) add_text(note, "last_modified", result.last_modified());

@@ -94,17 +94,6 @@ std::optional<std::uint64_t> digits(std::string_view text) {
   return value;
 }
 
-std::string hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    text += kDigits[byte_at(bytes, i) >> 4];
-    text += kDigits[byte_at(bytes, i) & 15];
-  }
-  return text;
-}
-
 std::string byte_words(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " byte" : " bytes");
 }

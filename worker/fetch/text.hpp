@@ -28,9 +28,6 @@ std::string_view trimmed(std::string_view text);
 /// The number, if `text` is one or more decimal digits and nothing else and fits.
 std::optional<std::uint64_t> digits(std::string_view text);
 
-/// "00ff" of two bytes.
-std::string hex(std::string_view bytes);
-
 /// "1 byte", "12 bytes"
 std::string byte_words(std::uint64_t count);
 

@@ -14,6 +14,7 @@
 #include "common/version.hpp"
 #include "common/wire/raised.hpp"
 #include "flagship/error.hpp"
+#include "worker/runtime/zmq_message.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -35,15 +36,6 @@ std::uint64_t resident_bytes() {
   std::uint64_t size = 0, resident = 0;
   statm >> size >> resident;
   return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-zmq::message_t message_of(wire::Frame&& frame) {
-  if (frame.own.size() < wire::kOwnFrameBytes)
-    return zmq::message_t(frame.own.data(), frame.own.size());
-  auto* const kept = new wire::Frame(std::move(frame));
-  return zmq::message_t(
-      kept->own.data(), kept->own.size(),
-      [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "common/hex.hpp"
 #include "common/version.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/store/file_state.hpp"
@@ -147,7 +148,7 @@ void Record::put(const ItemReport& report, double now) {
   const bool ok = result.outcome() == v1::FETCH_OK;
   const std::string url = shown_url(report.item.url);
   const std::string final_url = shown_url(result.final_url());
-  const std::string sha256 = hex(result.sha256());
+  const std::string sha256 = to_hex(result.sha256());
   put_item_->run(report.item.place, report.item.key, url, text_or_null(name_in(report.item.path)),
                  text_or_null(result.shard()), outcome_name(result.outcome()),
                  text_or_null(class_name(result.error_class())), text_or_null(result.reason()),

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "common/hex.hpp"
 #include "master/fetch/store/file_state.hpp"
 #include "master/fetch/store/schema.hpp"
 #include "worker/fetch/text.hpp"
@@ -53,7 +54,7 @@ void KnownFiles::add_conditions(Item& item) {
   file_.start(name_in(item.path), url);
   if (!file_.step()) return;
   const auto state = state_of(item.path);
-  const bool wanted = item.expected_sha256.empty() || file_.text(4) == hex(item.expected_sha256);
+  const bool wanted = item.expected_sha256.empty() || file_.text(4) == to_hex(item.expected_sha256);
   const bool same =
       wanted && state && state->bytes == file_.integer(2) && state->modified == file_.integer(3);
   if (same) {

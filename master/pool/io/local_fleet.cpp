@@ -11,11 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
-#include <string_view>
 #include <system_error>
 
+#include "common/os/machine.hpp"
 #include "master/pool/io/descriptors.hpp"
 #include "master/pool/io/memory.hpp"
 #include "master/pool/io/zmq_frames.hpp"
@@ -39,11 +38,6 @@ constexpr auto kConnectRetry = std::chrono::milliseconds(2);
 constexpr auto kStderrRetry = std::chrono::milliseconds(5);
 constexpr auto kWorthMentioning = std::chrono::milliseconds(800);
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
-}
-
 int milliseconds_until(detail::Deadline deadline) {
   if (!deadline) return -1;
   const auto left = *deadline - detail::Clock::now();
@@ -54,15 +48,6 @@ int milliseconds_until(detail::Deadline deadline) {
 
 std::chrono::nanoseconds duration_of(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-}
-
-/// libzmq knows who is at the other end of a unix socket: "localhost:uid:gid:pid".
-pid_t sender_of(zmq::message_t& message) {
-  const std::string_view address = message.gets("Peer-Address");
-  pid_t pid = 0;
-  const std::string_view digits = address.substr(address.rfind(':') + 1);
-  std::from_chars(digits.data(), digits.data() + digits.size(), pid);
-  return pid;
 }
 
 }  // namespace
@@ -327,7 +312,7 @@ void LocalFleet::read_results(Happenings& out) {
   std::shared_ptr<zmq::message_t> first;
   wire::Blobs message;
   while (out.messages.size() < kMostMessages && receive(results_, first, message))
-    out.messages.push_back({sender_of(*first), std::move(message)});
+    out.messages.push_back({peer_pid(*first), std::move(message)});
 }
 
 void LocalFleet::explain(const Worker& worker, Death& death) {

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "master/pool/io/zmq_frames.hpp"
 
+#include <charconv>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace flagship::pool {
 
-wire::Blob blob_of(zmq::message_t&& message) {
-  auto owner = std::make_shared<zmq::message_t>(std::move(message));
-  return {owner->to_string_view(), owner};
+// "localhost:uid:gid:pid"
+pid_t peer_pid(zmq::message_t& message) {
+  const std::string_view address = message.gets("Peer-Address");
+  const std::string_view digits = address.substr(address.rfind(':') + 1);
+  pid_t pid = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), pid);
+  return pid;
 }
 
 zmq::message_t message_of(wire::Frame& frame) {

@@ -2,13 +2,16 @@
 // Messages of ZeroMQ as the loop knows them.
 #pragma once
 
+#include <sys/types.h>
+
 #include <zmq.hpp>
 
 #include "common/wire/frames.hpp"
 
 namespace flagship::pool {
 
-wire::Blob blob_of(zmq::message_t&& message);
+/// Which process is at the other end of the unix socket that a message came by; the kernel says.
+pid_t peer_pid(zmq::message_t& message);
 zmq::message_t message_of(wire::Frame& frame);
 
 /// A whole message, or nothing; never waits. `first` is its first frame, still whole, for what

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "tests/integration/fetch_engine_fixture.hpp"
 #include "tests/integration/secure_fetch_fixture.hpp"
 #include "tests/support/fake_resolver.hpp"
+#include "tests/support/patience.hpp"
 #include "tests/support/scripted_server.hpp"
 #include "tests/support/tls_server.hpp"
 
@@ -66,6 +68,9 @@ TEST_F(FetchEngine, SavesTheBodyUnderItsFinalNameAndTellsWhatItIs) {
   EXPECT_EQ(result.final_url(), "");
   EXPECT_GT(result.micros(), 0u);
   EXPECT_EQ(content(folder_ / "BR.gif"), "GIF89a");
+  struct stat status {};
+  ASSERT_EQ(::lstat((folder_ / "BR.gif").c_str(), &status), 0);
+  EXPECT_EQ(result.modified(), status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec);
 }
 
 TEST_F(FetchEngine, HashesAndCountsButKeepsNothingWithoutAPath) {
@@ -74,6 +79,7 @@ TEST_F(FetchEngine, HashesAndCountsButKeepsNothingWithoutAPath) {
   EXPECT_EQ(result.outcome(), v1::FETCH_OK);
   EXPECT_EQ(result.sha256(), sha256("good"));
   EXPECT_EQ(result.bytes(), 4u);
+  EXPECT_EQ(result.modified(), 0);
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
@@ -167,6 +173,22 @@ TEST_F(FetchEngine, UsesAConnectionAgain) {
   ScriptedServer server(good());
   for (int i = 0; i < 5; ++i) EXPECT_EQ(get(server.url("/")).outcome(), v1::FETCH_OK);
   EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(FetchEngine, KeepsAConnectionForEachTransferThatWasInFlight) {
+  constexpr int kMany = 60;  // more than the engine expects
+  std::atomic<int> asked = 0;
+  ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
+    const int round = asked++ / kMany + 1;
+    flagship::test::wait_until(
+        [&] { return asked >= round * kMany; });  // so each has its connection
+    peer.send(response("200 OK", "good"));
+  }));
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint64_t i = 0; i < kMany; ++i) engine_->start(i, request(server.url("/"), ""));
+    wait();
+    EXPECT_EQ(server.connections(), kMany);
+  }
 }
 
 TEST_F(FetchEngine, CarriesOutManyTransfersAtOnce) {

@@ -89,7 +89,9 @@ class StoreTest : public ::testing::Test {
     Item item = item_of(place);
     item.path = folder_ / (item.key + ".gif");
     flagship::testing::write_file(item.path, body);
-    return {std::move(item), ok_with(body), 1, {}};
+    v1::FetchResult result = ok_with(body);
+    result.set_modified(state_of(item.path).value().modified);
+    return {std::move(item), std::move(result), 1, {}};
   }
 
   ItemReport failed(std::uint64_t place, v1::FetchClass why) {

@@ -171,6 +171,7 @@ std::optional<Ending> Body::check() {
 std::optional<Ending> Body::save(v1::FetchResult& result) {
   if (shards_) return save_in_shard(result);
   if (!sink_.complete()) return Ending{v1::DISK, sink_.error()};
+  if (sink_.modified() != 0) result.set_modified(sink_.modified());
   unpublished_ = settings_->fields().fsync() == v1::FSYNC_BATCH;
   return unpublished_ ? std::nullopt : publish();
 }

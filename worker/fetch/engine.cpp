@@ -81,6 +81,7 @@ class Engine::Impl {
   static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void*);
   static int on_timer(CURLM*, long after_ms, void* self);
 
+  void keep_connections(std::size_t count);
   Transfer& take();
   void hop(Transfer& transfer);
   void admit(Transfer& transfer);
@@ -108,6 +109,7 @@ class Engine::Impl {
   std::deque<Transfer*> ended_;  // to be reported
   Deadlines deadlines_;
   Clock::time_point curl_due_ = Clock::time_point::max();
+  std::size_t kept_ = 0;  // idle connections, at most
   bool stepping_ = false;
   int running_ = 0;
 };
@@ -122,8 +124,7 @@ Engine::Impl::Impl(std::size_t expected, Done done) : done_(std::move(done)) {
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-  const auto kept = std::max(expected, kConnectionsKeptAtLeast);
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(kept));
+  keep_connections(std::max(expected, kConnectionsKeptAtLeast));
 }
 
 Engine::Impl::~Impl() {
@@ -162,9 +163,17 @@ void Engine::Impl::start(std::uint64_t token, const v1::FetchRequest& request) {
   if (!stepping_) arm();
 }
 
+// More idle ones are closed, so what is in flight is to have one each.
+void Engine::Impl::keep_connections(std::size_t count) {
+  if (count <= kept_) return;
+  kept_ = count;
+  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(kept_));
+}
+
 Transfer& Engine::Impl::take() {
   if (free_.empty()) {
     transfers_.push_back(std::make_unique<Transfer>(shared_, transfers_.size()));
+    if (transfers_.size() > kept_) keep_connections(2 * kept_);
     return *transfers_.back();
   }
   Transfer* const transfer = free_.back();

@@ -20,8 +20,8 @@ class Engine {
   /// `start()`; it must neither throw nor destroy the engine.
   using Done = std::function<void(std::uint64_t token, v1::FetchResult&& result)>;
 
-  /// `expected`: about how many transfers will be in flight; sizes the connection cache, bounds
-  /// nothing.
+  /// `expected`: about how many transfers will be in flight; the connection cache begins with that
+  /// size and grows, so it bounds nothing.
   Engine(std::size_t expected, Done done);
   ~Engine();
   Engine(const Engine&) = delete;

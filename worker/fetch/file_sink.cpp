@@ -2,6 +2,7 @@
 #include "worker/fetch/file_sink.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -32,6 +33,12 @@ int create(const std::string& path) {
   return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
 }
 
+std::int64_t modified_at(int file) {
+  struct stat status {};
+  if (::fstat(file, &status) != 0) return 0;
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
 }  // namespace
 
 std::string folder_of(const std::string& path) {
@@ -54,6 +61,7 @@ void FileSink::begin(const std::string& path, v1::Fsync fsync) {
   path_ = path;
   fsync_ = fsync;
   bytes_ = 0;
+  modified_ = 0;
   error_.clear();
 }
 
@@ -111,6 +119,7 @@ bool FileSink::complete() {
   if (path_.empty()) return true;
   if (!flush()) return false;
   if (fsync_ == v1::FSYNC_FILE && ::fdatasync(file_) != 0) return fail("cannot write", path_);
+  modified_ = modified_at(file_);  // cheaper than by its name, later
   return close_temporary();
 }
 

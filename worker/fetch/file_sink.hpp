@@ -59,6 +59,8 @@ class FileSink {
   bool keep(std::uint64_t least);
   void discard();
 
+  /// When the complete file was last written to, in nanoseconds since 1970; 0: not known.
+  std::int64_t modified() const { return modified_; }
   /// Of the whole body, what was there before included.
   std::uint64_t bytes() const { return bytes_; }
   std::string folder() const { return folder_of(path_); }
@@ -81,6 +83,7 @@ class FileSink {
   std::string url_, validator_;  // of what may be kept
   std::size_t charged_ = 0;
   std::uint64_t bytes_ = 0;
+  std::int64_t modified_ = 0;
   int file_ = -1;
 };
 

@@ -326,6 +326,7 @@ void Transfer::forget_body() {
   result_.clear_etag();
   result_.clear_last_modified();
   result_.clear_shard();
+  result_.clear_modified();
 }
 
 void Transfer::end_batch(const std::string& trouble) {

@@ -45,12 +45,6 @@ std::optional<double> ms_or_null(std::uint64_t micros) {
   return number_or_null(static_cast<double>(micros) / 1000, micros != 0);
 }
 
-/// Of the complete file; with its size it tells later whether somebody changed it.
-std::optional<std::int64_t> modified_at(const std::string& path) {
-  const auto state = path.empty() ? std::nullopt : state_of(path);
-  return state ? std::optional(state->modified) : std::nullopt;
-}
-
 }  // namespace
 
 Record::Record(const std::filesystem::path& folder, const RunFacts& facts)
@@ -157,7 +151,7 @@ void Record::put(const ItemReport& report, double now) {
                  number_or_null(result.bytes(), ok), text_or_null(sha256),
                  text_or_null(result.type()), text_or_null(final_url), text_or_null(result.etag()),
                  text_or_null(result.last_modified()),
-                 ok && result.shard().empty() ? modified_at(report.item.path) : std::nullopt,
+                 number_or_null(result.modified(), result.modified() != 0),
                  ms_or_null(result.micros()), ms_or_null(timings.looked_up()),
                  ms_or_null(timings.connected()), ms_or_null(timings.secured()),
                  ms_or_null(timings.first_byte()), text_or_null(report.where.host),

@@ -275,6 +275,9 @@ std::shared_ptr<detail::ExecutorCore> make_pool(const PoolOptions& options) {
   if (!options.worker_executable.empty())
     settings.worker_program = "'" + options.worker_executable + "'";
   settings.flush_after = std::chrono::duration_cast<std::chrono::microseconds>(options.flush_after);
+  // While results wait for company, their worker is to have something to do.
+  settings.scheduler.window_time =
+      std::max(settings.scheduler.window_time, 2 * options.flush_after);
   settings.initializer = options.initializer;
   settings.task_timeout = options.task_timeout;
   settings.interrupt_grace = options.interrupt_grace;

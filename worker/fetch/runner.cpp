@@ -23,6 +23,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::size_t kEnough = 128;   // results that go home in one message
+constexpr milliseconds kHungry{2};     // how long a result waits when little is queued here
 constexpr milliseconds kFirstLook{1};  // after calls that wait for their origin, whether they were
 constexpr milliseconds kLongestLook{50};  // taken back
 
@@ -157,22 +159,25 @@ class FetchRunner {
     start();
   }
 
-  // A result may wait for company while more are about to come, but not while the supervisor could
-  // send more work.
+  // A result may wait for company while more are about to come, but not for long while the
+  // supervisor could send more work: each message costs as much as some transfers.
   void flush() {
-    const bool hungry = waiting_.size() < session_.concurrency() / 2 + 1;
-    const std::size_t enough = hungry ? std::max<std::size_t>(1, session_.concurrency() / 4) : 64;
     if (engine_.in_flight() == 0)
       session_.flush();
+    else if (hungry())
+      session_.flush_if_due(Clock::now(), std::max<std::size_t>(1, session_.concurrency() / 4),
+                            kHungry);
     else
-      session_.flush_if_due(Clock::now(), enough);
+      session_.flush_if_due(Clock::now(), kEnough);
   }
+
+  bool hungry() const { return waiting_.size() < session_.concurrency() / 2 + 1; }
 
   /// False when there is nothing left to do.
   bool wait() {
     if (session_.draining() && engine_.in_flight() == 0 && waiting_.empty()) return false;
     int timeout = -1;
-    if (const auto due = session_.flush_due()) {
+    if (const auto due = hungry() ? session_.flush_due(kHungry) : session_.flush_due()) {
       const auto left = std::chrono::ceil<milliseconds>(*due - Clock::now());
       timeout = static_cast<int>(std::max<long long>(0, left.count()));
     }

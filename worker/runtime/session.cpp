@@ -157,8 +157,9 @@ bool Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, st
   busy_ += wall;
   if (!oldest_unsent_) oldest_unsent_ = Clock::now();
   if (welcome_.max_rss > 0) weigh(wall);
-  if (large || too_big_ || wall >= welcome_.flush_after || writer_.batched_bytes() >= kBatchBytes)
-    flush();
+  // What took its time waits for no company, but where calls overlap: then it comes at once.
+  const bool slow = welcome_.concurrency == 1 && wall >= welcome_.flush_after;
+  if (large || too_big_ || slow || writer_.batched_bytes() >= kBatchBytes) flush();
   return true;
 }
 
@@ -197,13 +198,14 @@ void Session::weigh(std::chrono::nanoseconds wall) {
   too_big_ = too_big_ || rss_ > welcome_.max_rss;
 }
 
-std::optional<Clock::time_point> Session::flush_due() const {
+std::optional<Clock::time_point> Session::flush_due(std::chrono::microseconds longest) const {
   if (!oldest_unsent_) return std::nullopt;
-  return *oldest_unsent_ + welcome_.flush_after;
+  return *oldest_unsent_ + std::min(welcome_.flush_after, longest);
 }
 
-void Session::flush_if_due(Clock::time_point now, std::size_t enough) {
-  if (oldest_unsent_ && (writer_.batched() >= enough || now >= *flush_due())) flush();
+void Session::flush_if_due(Clock::time_point now, std::size_t enough,
+                           std::chrono::microseconds longest) {
+  if (oldest_unsent_ && (writer_.batched() >= enough || now >= *flush_due(longest))) flush();
 }
 
 void Session::flush() {

@@ -59,11 +59,14 @@ class Session {
               std::chrono::nanoseconds wall, const wire::Usage* usage = nullptr);
 
   std::size_t unsent() const { return writer_.batched(); }
-  /// Sends what waits if it has waited long enough, or is enough.
-  void flush_if_due(Clock::time_point now, std::size_t enough);
+  /// Sends what waits if it has waited long enough, or is enough. `longest`: how long, when that is
+  /// shorter than what the supervisor allows.
+  void flush_if_due(Clock::time_point now, std::size_t enough,
+                    std::chrono::microseconds longest = std::chrono::microseconds::max());
   void flush();
   /// When results that wait now are due; nothing: none wait.
-  std::optional<Clock::time_point> flush_due() const;
+  std::optional<Clock::time_point> flush_due(
+      std::chrono::microseconds longest = std::chrono::microseconds::max()) const;
   /// The initializer has returned.
   void say_set_up() { send(writer_.began({})); }
   /// Says why this worker cannot work, which breaks the pool, and waits until that is out.

@@ -87,7 +87,7 @@ class ChosenExecutor {
     pool.name = "fetch";
     pool.hosts = plan.hosts;
     pool.max_running = static_cast<int>(plan.in_flight);
-    pool.flush_after = std::chrono::milliseconds(2);
+    pool.flush_after = std::chrono::milliseconds(8);
     pool.isolation =
         isolation_of_downloads(options.sink != SinkKind::none ? options.output : std::string());
     return pool;
@@ -354,7 +354,7 @@ class FetchCommand {
     if (recorder_)
       recorder_->on_news([this] { with_run(&fetch::Run::wake); },
                          [this] { with_run(&fetch::Run::stop); });
-    const fetch::Totals totals = run(source, [](fetch::Item&) {});
+    const fetch::Totals totals = run(source);
     if (recorder_) recorder_->finish();
     return totals;
   }

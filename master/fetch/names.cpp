@@ -12,7 +12,7 @@ constexpr std::size_t kLongest = 200;
 constexpr std::size_t kLongestExtension = 10;
 
 std::string_view last_segment(std::string_view url) {
-  url = url.substr(0, url.find_first_of("?#"));
+  url = url.substr(0, std::min(url.find('?'), url.find('#')));
   if (const auto scheme = url.find("://"); scheme != std::string_view::npos) {
     url.remove_prefix(scheme + 3);
     const auto slash = url.find('/');

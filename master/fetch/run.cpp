@@ -49,15 +49,15 @@ void Run::abandon() {
   stop();
 }
 
-Totals Run::operator()(Source& source, const Prepare& prepare) {
+Totals Run::operator()(Source& source) {
   now_ = Clock::now();
   for (;;) {
     if (woken_.exchange(false)) source_dry_ = false;
     heed_stop();
-    const bool more = hand_out(source, prepare);
+    const bool more = hand_out(source);
     if (finished()) return totals_;
     auto future = completions_.next_before(now_);
-    if (!future && !more && !look_around(source, prepare)) future = wait();
+    if (!future && !more && !look_around(source)) future = wait();
     now_ = Clock::now();
     if (future) on_completed(*future);
   }
@@ -87,12 +87,12 @@ Run::Clock::time_point Run::next_wake() const {
 // True when there may be more to hand out at once: lines that hold no URL end on the spot, and
 // there may be no end of them. The list is read a little ahead, so that the first origin in it does
 // not get all places, and further while there are places that nobody may have.
-bool Run::hand_out(Source& source, const Prepare& prepare) {
+bool Run::hand_out(Source& source) {
   for (std::size_t turn = 0; !ending_ && !enough_ && turn < kMostAtOnce; ++turn) {
-    if (plan_.items() < plan_.handed_out() + kReserve && take_in(source, prepare)) continue;
+    if (plan_.items() < plan_.handed_out() + kReserve && take_in(source)) continue;
     if (const auto id = plan_.next(now_))
       submit(*id);
-    else if (!plan_.hungry() || !take_in(source, prepare))
+    else if (!plan_.hungry() || !take_in(source))
       return follow_plan();
   }
   follow_plan();
@@ -104,15 +104,15 @@ bool Run::could_look_around() const {
 }
 
 // While those in flight take their time, the list is read further: other origins may be in it.
-bool Run::look_around(Source& source, const Prepare& prepare) {
+bool Run::look_around(Source& source) {
   if (!could_look_around() || now_ < plan_.slow_from()) return false;
   for (std::size_t turn = 0; !enough_ && turn < kLookAtOnce; ++turn)
-    if (!take_in(source, prepare)) return turn > 0;
+    if (!take_in(source)) return turn > 0;
   return true;
 }
 
 // False when the source has nothing, or there is no room for it.
-bool Run::take_in(Source& source, const Prepare& prepare) {
+bool Run::take_in(Source& source) {
   if (source_ended_ || source_dry_ || full()) return false;
   Next next = source.next();
   source_dry_ = std::holds_alternative<NotYet>(next);
@@ -125,7 +125,6 @@ bool Run::take_in(Source& source, const Prepare& prepare) {
     conclude({std::move(item), 0}, std::move(result), {});
     return true;
   }
-  prepare(item);
   add(std::move(item));
   return true;
 }

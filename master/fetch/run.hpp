@@ -79,14 +79,14 @@ class Observer {
 };
 
 /// Downloads all that a source yields through an executor, any of them: submit and as_completed, in
-/// the order that the plan decides, with retries, bounded however long the source is. `prepare`
-/// gives an item its path. One thread runs it; `wake` and `stop` are for others.
+/// the order that the plan decides, with retries, bounded however long the source is. One thread
+/// runs it; `wake` and `stop` are for others.
 class Run {
  public:
   Run(AnyExecutor executor, RunOptions options, Observer& observer);
 
   /// Returns when every item has its end, or after `stop`. Throws what breaks the executor.
-  Totals operator()(Source& source, const std::function<void(Item&)>& prepare);
+  Totals operator()(Source& source);
 
   /// The source may have more.
   void wake();
@@ -103,7 +103,6 @@ class Run {
  private:
   using Clock = std::chrono::steady_clock;
   using Id = Plan::Id;
-  using Prepare = std::function<void(Item&)>;
   struct Failure {
     v1::FetchResult result;
     Outcome where;
@@ -118,10 +117,10 @@ class Run {
   };
 
   std::optional<ResultFuture> wait();
-  bool hand_out(Source& source, const Prepare& prepare);
+  bool hand_out(Source& source);
   bool could_look_around() const;
-  bool look_around(Source& source, const Prepare& prepare);
-  bool take_in(Source& source, const Prepare& prepare);
+  bool look_around(Source& source);
+  bool take_in(Source& source);
   void add(Item&& item);
   void submit(Id id);
   void on_completed(const ResultFuture& future);

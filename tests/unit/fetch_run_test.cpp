@@ -85,8 +85,6 @@ RunOptions quick() {
   return options;
 }
 
-const auto kNoPath = [](Item&) {};
-
 class RunTest : public testing::Test {
  protected:
   using Run = fetch::Run;  // not the private one of testing::Test
@@ -102,7 +100,7 @@ TEST_F(RunTest, EveryItemHasOneEndAndTheyAddUp) {
   InlineExecutor executor;
   Run run(executor, quick(), seen);
   FakeSource source = items(9);
-  const Totals totals = run(source, kNoPath);
+  const Totals totals = run(source);
   EXPECT_EQ(totals.ok, 3u);
   EXPECT_EQ(totals.not_found, 3u);
   EXPECT_EQ(totals.errors, 3u);
@@ -121,8 +119,13 @@ TEST_F(RunTest, RequestsSayWhatWasAskedFor) {
   options.limits.set_timeout_ms(77);
   InlineExecutor executor;
   Run run(executor, options, seen);
-  FakeSource source = items(1);
-  run(source, [](Item& item) { item.path = "out/" + item.key; });
+  FakeSource source([](std::uint64_t i) {
+    if (i > 0) return Next(AtEnd{});
+    Item item = item_of(i);
+    item.path = "out/0";
+    return Next(std::move(item));
+  });
+  run(source);
   ASSERT_THAT(requests, SizeIs(1));
   EXPECT_EQ(requests[0].url(), "http://h/0");
   EXPECT_EQ(requests[0].path(), "out/0");
@@ -137,7 +140,7 @@ TEST_F(RunTest, TroubleThatPassesIsTriedAgain) {
   InlineExecutor executor;
   Run run(executor, quick(), seen);
   FakeSource source = items(5);
-  EXPECT_EQ(run(source, kNoPath).ok, 5u);
+  EXPECT_EQ(run(source).ok, 5u);
   for (const auto& [key, attempts] : seen.attempts) EXPECT_EQ(attempts, 4) << key;
 }
 
@@ -148,7 +151,7 @@ TEST_F(RunTest, TroubleThatStaysIsReportedOnceWithItsAttempts) {
   InlineExecutor executor;
   Run run(executor, options, seen);
   FakeSource source = items(3);
-  EXPECT_EQ(run(source, kNoPath).errors, 3u);
+  EXPECT_EQ(run(source).errors, 3u);
   EXPECT_THAT(seen.keys, SizeIs(3));
   for (const auto& [key, attempts] : seen.attempts) EXPECT_EQ(attempts, 3) << key;
 }
@@ -170,7 +173,7 @@ TEST_F(RunTest, CompletionOrderDoesNotWaitForASlowItem) {
   ThreadPoolExecutor executor({.max_workers = 2});
   Run run(executor, quick(), seen);
   FakeSource source = items(4);
-  EXPECT_EQ(run(source, kNoPath).ok, 4u);
+  EXPECT_EQ(run(source).ok, 4u);
   EXPECT_EQ(seen.keys.back(), "0");
 }
 
@@ -192,7 +195,7 @@ TEST_F(RunTest, InputOrderIsKeptWhateverEndsFirst) {
     if (i % 7 == 3) item.trouble = "no URL";
     return item;
   });
-  const Totals totals = run(source, kNoPath);
+  const Totals totals = run(source);
   EXPECT_EQ(totals.ended(), 200u);
   for (std::size_t i = 0; i < seen.keys.size(); ++i) ASSERT_EQ(seen.keys[i], std::to_string(i));
 }
@@ -207,7 +210,7 @@ TEST_F(RunTest, ALineThatHoldsNoUrlIsAnErrorWithoutAnAttempt) {
     if (i == 0) item.trouble = "line 1 holds no URL";
     return item;
   });
-  EXPECT_EQ(run(source, kNoPath).errors, 1u);
+  EXPECT_EQ(run(source).errors, 1u);
   EXPECT_EQ(seen.attempts["0"], 0);
   EXPECT_EQ(seen.results["0"].error_class(), v1::BAD_INPUT);
   EXPECT_EQ(seen.results["0"].reason(), "line 1 holds no URL");
@@ -224,7 +227,7 @@ TEST_F(RunTest, AnEndlessSourceIsTakenNoFasterThanItEnds) {
     EXPECT_LE(source.asked, seen.keys.size() + options.read_ahead);
     if (seen.keys.size() == 1000) run.stop();
   };
-  EXPECT_GE(run(source, kNoPath).ok, 1000u);
+  EXPECT_GE(run(source).ok, 1000u);
   EXPECT_FALSE(run.complete());
 }
 
@@ -240,7 +243,7 @@ TEST_F(RunTest, AnEndlessSourceOfLinesWithoutUrlsCanBeStopped) {
     if (seen.keys.size() == 10'000) run.stop();
     ASSERT_LT(seen.keys.size(), 100'000u);
   };
-  EXPECT_GE(run(source, kNoPath).errors, 10'000u);
+  EXPECT_GE(run(source).errors, 10'000u);
 }
 
 TEST_F(RunTest, AWakeUpBetweenTwoLooksIsNotLost) {
@@ -267,7 +270,7 @@ TEST_F(RunTest, AWakeUpBetweenTwoLooksIsNotLost) {
     }
     return looks == 1 ? Next(item_of(i)) : Next(AtEnd{});
   });
-  EXPECT_EQ(run(source, kNoPath).ok, 1u);
+  EXPECT_EQ(run(source).ok, 1u);
   EXPECT_TRUE(in_time);
 }
 
@@ -285,7 +288,7 @@ TEST_F(RunTest, AfterAStopNothingNewBeginsAndWhatBeganEnds) {
   seen.on_ended = [&](const ItemReport&) {
     if (seen.keys.size() == 5) run.stop();
   };
-  EXPECT_EQ(run(source, kNoPath).ok, 5u);
+  EXPECT_EQ(run(source).ok, 5u);
   EXPECT_EQ(begun, 5);
   EXPECT_FALSE(run.complete());
 }
@@ -307,7 +310,7 @@ TEST_F(RunTest, AStopEndsTheWaitForRetriesWithTheLastFailure) {
     Run run(executor, options, seen);
     stopped = &run;
     FakeSource source = items(3);
-    EXPECT_EQ(run(source, kNoPath).errors, 3u);
+    EXPECT_EQ(run(source).errors, 3u);
     EXPECT_THAT(seen.keys, SizeIs(3));
     for (const auto& [key, attempts] : seen.attempts) EXPECT_EQ(attempts, 1);
     EXPECT_TRUE(run.complete());
@@ -347,7 +350,7 @@ TEST_F(RunTest, ARetryTakenBackByAStopEndsAsItLastFailed) {
     stopped = true;
     changed.notify_all();
   });
-  const Totals totals = run(source, kNoPath);
+  const Totals totals = run(source);
   stopper.join();
   EXPECT_EQ(totals.ended(), 2u);
   EXPECT_EQ(totals.errors, 1u);
@@ -363,7 +366,7 @@ TEST_F(RunTest, WhatATaskThrowsIsAnErrorOfItsItem) {
   InlineExecutor executor;
   Run run(executor, quick(), seen);
   FakeSource source = items(3);
-  EXPECT_EQ(run(source, kNoPath).errors, 1u);
+  EXPECT_EQ(run(source).errors, 1u);
   EXPECT_EQ(seen.results["1"].reason(), "out of order");
 }
 
@@ -391,7 +394,7 @@ TEST_F(RunTest, ARetryAfterHoldsBackItsWholeOriginAndNoOther) {
     if (i == 5) return AtEnd{};
     return item_of(i, i == 3 ? "free" : i == 4 ? "BUSY:80" : "busy");
   });
-  EXPECT_EQ(run(source, kNoPath).ok, 5u);
+  EXPECT_EQ(run(source).ok, 5u);
   for (const char* url : {"http://busy/1", "http://busy/2", "http://BUSY:80/4"}) {
     ASSERT_THAT(begun[url], SizeIs(1)) << url;
     EXPECT_GE(begun[url][0], asked + kPause) << url;
@@ -413,7 +416,7 @@ TEST_F(RunTest, ARetryAfterBeyondTheCapEndsItsItemAndHoldsBackNobody) {
   InlineExecutor executor;
   Run run(executor, quick(), seen);
   FakeSource source = items(3);
-  const Totals totals = run(source, kNoPath);
+  const Totals totals = run(source);
   EXPECT_EQ(totals.ok, 2u);
   EXPECT_EQ(totals.errors, 1u);
   EXPECT_EQ(seen.attempts["0"], 1);
@@ -441,7 +444,7 @@ TEST_F(RunTest, NoOriginHasMoreInFlightThanItsLimit) {
   FakeSource source([](std::uint64_t i) {
     return i < 3000 ? Next(item_of(i, "h" + std::to_string(i / 500))) : Next(AtEnd{});
   });
-  EXPECT_EQ(run(source, kNoPath).ok, 3000u);
+  EXPECT_EQ(run(source).ok, 3000u);
   EXPECT_LE(most, 2);
 }
 
@@ -465,7 +468,7 @@ TEST_F(RunTest, AnOriginThatIsHeldBackInFrontOfTheListHoldsBackNoOther) {
   seen.on_ended = [&](const ItemReport&) {
     if (seen.keys.size() == 100) run.stop();
   };
-  EXPECT_EQ(run(source, kNoPath).ok, 100u);
+  EXPECT_EQ(run(source).ok, 100u);
 }
 
 TEST_F(RunTest, TooManyErrorsEndItEarly) {
@@ -478,7 +481,7 @@ TEST_F(RunTest, TooManyErrorsEndItEarly) {
   InlineExecutor executor;
   Run run(executor, options, seen);
   FakeSource source = items(1000);
-  const Totals totals = run(source, kNoPath);
+  const Totals totals = run(source);
   EXPECT_EQ(totals.errors, 4u);
   EXPECT_EQ(totals.ended(), 8u);
   EXPECT_TRUE(run.had_enough());
@@ -495,7 +498,7 @@ TEST_F(RunTest, TooManyErrorsEndTheWaitForRetries) {
   InlineExecutor executor;
   Run run(executor, options, seen);
   FakeSource source = items(3);
-  EXPECT_EQ(run(source, kNoPath).errors, 3u);
+  EXPECT_EQ(run(source).errors, 3u);
   EXPECT_EQ(seen.results["0"].status(), 500u);
 }
 
@@ -509,7 +512,7 @@ TEST_F(RunTest, LinesWithoutUrlsAreErrorsThatCount) {
     item.trouble = "holds no URL";
     return Next(item);
   });
-  EXPECT_EQ(run(source, kNoPath).errors, MaxErrors::kShareFrom);
+  EXPECT_EQ(run(source).errors, MaxErrors::kShareFrom);
 }
 
 TEST_F(RunTest, WhatThePlanDecidesIsHeard) {
@@ -525,7 +528,7 @@ TEST_F(RunTest, WhatThePlanDecidesIsHeard) {
   InlineExecutor executor;
   Run run(executor, quick(), hearing);
   FakeSource source = items(200);
-  EXPECT_EQ(run(source, kNoPath).ok, 200u);
+  EXPECT_EQ(run(source).ok, 200u);
   ASSERT_GE(hearing.all.size(), 2u);
   EXPECT_EQ(hearing.all[0].what, PlanNews::What::slowed);
   EXPECT_EQ(hearing.all[0].origin, "http://h:80");

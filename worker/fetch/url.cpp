@@ -10,14 +10,13 @@
 namespace flagship::fetch {
 namespace {
 
-constexpr std::string_view kDigits = "0123456789";
-
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool is_scheme_char(char c) {
-  return is_letter(c) || kDigits.find(c) != std::string_view::npos || c == '+' || c == '-' ||
-         c == '.';
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
 }
+
+bool ends_authority(char c) { return c == '/' || c == '?' || c == '#' || c == '\\'; }
 
 bool is_forbidden(char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; }
 
@@ -29,18 +28,20 @@ struct Span {
 Span whole_authority(std::string_view url) {
   const auto slashes = url.find("//");
   if (slashes == std::string_view::npos) return {};
-  const auto end = url.find_first_of("/?#\\", slashes + 2);
-  return {slashes + 2, std::min(end, url.size())};
+  const std::string_view rest = url.substr(slashes + 2);
+  const auto length = std::find_if(rest.begin(), rest.end(), ends_authority) - rest.begin();
+  return {slashes + 2, slashes + 2 + static_cast<std::size_t>(length)};
 }
 
 // "user:password@", which may be empty.
-Span userinfo(std::string_view url) {
-  const Span authority = whole_authority(url);
+Span userinfo(std::string_view url, Span authority) {
   const auto at = url.substr(0, authority.end).rfind('@');
   if (at == std::string_view::npos || at < authority.begin)
     return {authority.begin, authority.begin};
   return {authority.begin, at + 1};
 }
+
+Span userinfo(std::string_view url) { return userinfo(url, whole_authority(url)); }
 
 // "host:443" of "host" or "host:".
 std::string with_port(std::string_view scheme, std::string authority) {
@@ -67,9 +68,9 @@ std::string scheme_of(std::string_view url) {
 }
 
 std::string authority_of(std::string_view url) {
-  const auto end = whole_authority(url).end;
-  const auto begin = userinfo(url).end;
-  return lower(url.substr(begin, end - begin));
+  const Span whole = whole_authority(url);
+  const auto begin = userinfo(url, whole).end;
+  return lower(url.substr(begin, whole.end - begin));
 }
 
 std::string origin_of(std::string_view url) {

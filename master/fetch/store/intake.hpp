@@ -78,10 +78,11 @@ class Intake final : public Source {
   void heed_what_is_there(Item& item);
   bool reserves() const;
   bool in_files() const { return options_.bodies == Bodies::in_files; }
-  std::string path_of(const std::string& name) const { return options_.folder / name; }
+  std::string path_of(const std::string& name) const { return folder_ + name; }
 
   Source& source_;
   const IntakeOptions options_;
+  const std::string folder_ = (options_.folder / "").string();  // with its slash
   const Told told_;
   Names names_;
   std::optional<RecordedItems> recorded_;

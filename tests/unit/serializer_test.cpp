@@ -102,6 +102,21 @@ TEST(Serializer, strings_and_bytes) {
   expect_round_trip(std::vector<std::byte>{std::byte{0}, std::byte{255}});
 }
 
+TEST(Serializer, bytes_so_many_that_large_pages_are_asked_for) {
+  const std::size_t many = detail::kLargeBytes + 3;
+  std::vector<std::byte> bytes(many, std::byte{7});
+  bytes.back() = std::byte{8};
+  const std::string text(many, 'x');
+  std::string written;
+  Writer out(written);
+  out.put(bytes), out.put(text), out.put(-1);
+  Reader in(written);
+  EXPECT_EQ(in.get<std::vector<std::byte>>(), bytes);
+  EXPECT_EQ(in.get<std::string>(), text);
+  EXPECT_EQ(in.get<int>(), -1);
+  EXPECT_EQ(in.left(), 0u);
+}
+
 TEST(Serializer, containers) {
   expect_round_trip(std::vector<int>{});
   expect_round_trip(std::vector<int>{1, -2, 3});

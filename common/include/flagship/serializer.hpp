@@ -43,6 +43,13 @@ struct serializer;
 
 namespace detail {
 
+[[noreturn]] void throw_too_short();
+
+/// Memory that is about to be filled. From a few MiB on the kernel is asked for large pages:
+/// fetching it page by page takes longer than filling it.
+constexpr std::size_t kLargeBytes = std::size_t{4} << 20;
+void expect_large(void* memory, std::size_t bytes) noexcept;
+
 template <class T>
 concept plain = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
@@ -87,6 +94,7 @@ class Writer {
   explicit Writer(std::string& buffer) : buffer_(buffer) {}
 
   void raw(const void* data, std::size_t bytes) {
+    if (bytes >= detail::kLargeBytes) make_room(bytes);
     buffer_.append(static_cast<const char*>(data), bytes);
   }
   /// A length, in one byte when small.
@@ -106,6 +114,7 @@ class Writer {
   /// Bytes from `grow(n)` are for the caller to fill before the next call.
   char* grow(std::size_t bytes) {
     const std::size_t old = buffer_.size();
+    if (bytes >= detail::kLargeBytes) make_room(bytes);
     buffer_.resize(old + bytes);
     return buffer_.data() + old;
   }
@@ -114,6 +123,12 @@ class Writer {
   std::string& buffer() { return buffer_; }
 
  private:
+  // And a little more, so that what comes behind does not move it.
+  void make_room(std::size_t bytes) {
+    buffer_.reserve(buffer_.size() + bytes + bytes / 64);
+    detail::expect_large(buffer_.data() + buffer_.size(), bytes);
+  }
+
   std::string& buffer_;
   std::size_t depth_ = 0;
 };
@@ -129,7 +144,7 @@ class Reader {
 
   /// `bytes` of the input, valid as long as the input is.
   std::string_view raw(std::size_t bytes) {
-    if (bytes > left_.size()) throw SerializationError("the payload ends too early");
+    if (bytes > left_.size()) detail::throw_too_short();
     const std::string_view taken = left_.substr(0, bytes);
     left_.remove_prefix(bytes);
     return taken;
@@ -145,7 +160,7 @@ class Reader {
       if ((byte & 0x80) == 0) break;
     }
     if (unit == 0 ? n > kMostOfNothing && n > left_.size() : n > left_.size() / unit)
-      throw SerializationError("the payload ends too early");
+      detail::throw_too_short();
     return static_cast<std::size_t>(n);
   }
   template <class T>
@@ -178,6 +193,11 @@ template <class T>
 inline constexpr bool is_std_array = false;
 template <class T, std::size_t N>
 inline constexpr bool is_std_array<std::array<T, N>> = true;
+
+/// Any memory may be looked at as these.
+template <class T>
+inline constexpr bool is_byte =
+    std::is_same_v<T, std::byte> || std::is_same_v<T, char> || std::is_same_v<T, unsigned char>;
 
 template <class T>
 inline constexpr bool is_duration = false;
@@ -268,7 +288,7 @@ struct serializer {
         throw SerializationError("the payload is not a message of its type");
       return value;
     } else if constexpr (std::is_same_v<T, std::string>) {
-      return std::string(in.raw(in.length()));
+      return read_bytes(in);
     } else if constexpr (detail::is_a<T, std::vector>) {
       return read_vector(in);
     } else if constexpr (detail::is_std_array<T>) {
@@ -327,9 +347,23 @@ struct serializer {
     }
   }
 
+  // What is made of bytes is filled once, not cleared and then filled.
+  static T read_bytes(Reader& in) {
+    using Item = typename T::value_type;
+    const std::string_view bytes = in.raw(in.length());
+    const auto* const from = reinterpret_cast<const Item*>(bytes.data());
+    T value;
+    value.reserve(bytes.size());
+    if (bytes.size() >= detail::kLargeBytes) detail::expect_large(value.data(), bytes.size());
+    value.insert(value.end(), from, from + bytes.size());
+    return value;
+  }
+
   static T read_vector(Reader& in) {
     using Item = typename T::value_type;
-    if constexpr (bulk()) {
+    if constexpr (detail::is_byte<Item>) {
+      return read_bytes(in);
+    } else if constexpr (bulk()) {
       T value(in.length(sizeof(Item)));
       const std::string_view bytes = in.raw(value.size() * sizeof(Item));
       if (!value.empty()) std::memcpy(value.data(), bytes.data(), bytes.size());

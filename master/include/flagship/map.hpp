@@ -115,6 +115,8 @@ class MapRange {
   MapRange(std::shared_ptr<detail::ExecutorCore> core, CallOptions call, const MapOptions& options,
            V... ranges)
       : core_(std::move(core)),
+        here_(core_->in_process()),
+        most_bytes_(core_->max_message_bytes()),
         call_(std::move(call)),
         deadline_(options.timeout ? detail::deadline_in(*options.timeout) : detail::Deadline()),
         bound_(options.buffersize),
@@ -196,8 +198,7 @@ class MapRange {
 
   void refill() {
     try {
-      while (!ended_ && !full() && !exhausted())
-        core_->in_process() ? submit_here() : submit_chunk();
+      while (!ended_ && !full() && !exhausted()) here_ ? submit_here() : submit_chunk();
     } catch (const ShutdownError&) {
       if (!fed_) throw;
       ended_ = true;  // the executor is gone: what was submitted is all there will be
@@ -280,8 +281,8 @@ class MapRange {
         try {
           Writer out(payload);
           write(out, std::forward<decltype(item)>(item)...);
-          if (payload.size() > core_->max_message_bytes())
-            detail::throw_too_large("arguments", payload.size(), core_->max_message_bytes());
+          if (payload.size() > most_bytes_)
+            detail::throw_too_large("arguments", payload.size(), most_bytes_);
         } catch (...) {
           failed = std::current_exception();
         }
@@ -303,11 +304,11 @@ class MapRange {
   value_type& current() {
     if (value_) return *value_;
     Chunk& chunk = chunks_.front();
-    if (!chunk.state->wait(deadline_)) {
+    if (!chunk.results && !chunk.state->wait(deadline_)) {
       cancel();
       throw TimeoutError("the map's results did not come in time", waiting_);
     }
-    if (core_->in_process())
+    if (here_)
       take_local(chunk);
     else
       take_remote(chunk);
@@ -382,7 +383,7 @@ class MapRange {
 
   // An item that nobody looked at has to be read over to get at the next one.
   void skip_unread(Chunk& chunk) {
-    if (core_->in_process() || item_read_ || chunk.taken + 1 == chunk.items) return;
+    if (here_ || item_read_ || chunk.taken + 1 == chunk.items) return;
     try {
       current();
     } catch (...) {
@@ -397,6 +398,8 @@ class MapRange {
   }
 
   const std::shared_ptr<detail::ExecutorCore> core_;
+  const bool here_;  // in this process
+  const std::size_t most_bytes_;
   const CallOptions call_;
   const detail::Deadline deadline_;
   const std::size_t bound_;    // in items; 0: automatic

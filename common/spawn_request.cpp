@@ -28,6 +28,13 @@ union ControlBuffer {  // aligned for a header, room for the descriptors
 
 }  // namespace
 
+std::pair<UniqueFd, UniqueFd> packet_sockets() {
+  std::array<int, 2> fds{};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) != 0)
+    fail("cannot make a socket for a worker");
+  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
 void send_request(int socket, const SpawnRequest& request, int claim_page, int output) {
   const Descriptors descriptors{claim_page, output};
   std::string body;
@@ -61,8 +68,8 @@ bool receive_request(int socket, ReceivedRequest& received) {
   while (bytes < 0 && errno == EINTR);
   if (bytes < 0) fail("cannot receive the order to start a worker");
   if (bytes == 0) return false;
-  if (bytes == sizeof received.gone) {
-    std::memcpy(&received.gone, body.data(), sizeof received.gone);
+  if (bytes == sizeof received.news) {
+    std::memcpy(&received.news, body.data(), sizeof received.news);
     return true;
   }
   Descriptors descriptors{-1, -1};
@@ -75,6 +82,11 @@ bool receive_request(int socket, ReceivedRequest& received) {
   Reader in(std::string_view(body).substr(0, static_cast<std::size_t>(bytes)));
   received.request = in.get<SpawnRequest>();
   return true;
+}
+
+void send_news(int socket, WorkerNews news) {
+  if (send(socket, &news, sizeof news, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    fail("cannot tell of a worker");
 }
 
 void send_pid(int socket, pid_t pid) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/os/unique_fd.hpp"
@@ -17,7 +18,7 @@ namespace flagship {
 
 /// The descriptor of the inherited socket in a worker or zygote.
 inline constexpr int kSpawnSocket = 3;
-/// argv[1] of a process that clones itself for each request, and of one that is the worker of its
+/// argv[1] of a process that starts a worker for each request, and of one that is the worker of its
 /// only request.
 inline constexpr const char* kZygoteFlag = "--flagship-zygote";
 inline constexpr const char* kWorkerFlag = "--flagship-worker";
@@ -42,20 +43,32 @@ struct SpawnRequest {
   Isolation isolation;
 };
 
+/// What a zygote is told of a worker: it has ended, and its pid may be anybody's soon; or it lives,
+/// and another zygote has started it.
+struct WorkerNews {
+  pid_t pid = 0;
+  std::int32_t lives = 0;
+};
+
 struct ReceivedRequest {
   SpawnRequest request;
-  pid_t gone = 0;  // not 0: this is no request, but says that this worker has ended
+  WorkerNews news;  // with a pid: this is no request
   UniqueFd claim_page;
   UniqueFd output;  // its stdout and stderr
 };
 
+/// A pair for what follows; throws std::system_error.
+std::pair<UniqueFd, UniqueFd> packet_sockets();
 /// Never waits; throws std::system_error.
 void send_request(int socket, const SpawnRequest& request, int claim_page, int output);
 /// False at the end of the stream; throws std::system_error or SerializationError.
 bool receive_request(int socket, ReceivedRequest& received);
 
-/// A zygote's answer: the new worker's pid, or a negative errno. To a zygote: a worker that has
-/// ended. Never waits; throws std::system_error.
+/// Never waits; throws std::system_error.
+void send_news(int socket, WorkerNews news);
+
+/// A zygote's answer: the new worker's pid, or a negative errno. Never waits; throws
+/// std::system_error.
 void send_pid(int socket, pid_t pid);
 /// Nothing: there is none yet. Never waits; throws std::system_error, at the end of the stream too.
 std::optional<pid_t> receive_pid(int socket);

@@ -144,6 +144,7 @@ void AgentFleet::add_agents(const Launchers& launchers, const Host& host, std::s
   if (launcher) watch(launcher->fd());
   for (int i = 0; i < host.agents; ++i) {
     Agent agent;
+    agent.ref.id = settings_.first_id + static_cast<std::uint32_t>(agents_.size());
     agent.host = &host;
     agent.host_index = index;
     agent.launcher = launcher.get();

@@ -30,6 +30,7 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 using ::testing::IsEmpty;
 
+constexpr auto kLife = kSanitized ? 2000ms : 250ms;
 constexpr const char* kMark = "FLAGSHIP_CHAOS_MARK";
 
 /// Which processes have that in their environment: it is handed down to whatever a process starts,
@@ -78,6 +79,17 @@ class KilledMasters : public ::testing::Test {
     slowest_ = std::max(slowest_, std::chrono::steady_clock::now() - killed);
   }
 
+  /// What it leaves is gone with its next start.
+  void kill_some(const std::string& master) {
+    for (int i = 0; i < kills(); ++i) {
+      kill_in(command({master, std::to_string(dice_.roll(1'000'000))}), kLife);
+      if (HasFailure()) return;
+    }
+    EXPECT_EQ(testing::run(command({master, "once"})).exit_code, 0);
+    EXPECT_THAT(private_folders(), IsEmpty());
+    expect_to_be_gone_in_a_second(kills());
+  }
+
   std::vector<std::string> private_folders() const { return names_in(folder_ / "run"); }
 
   /// How long what was left took to end, at most: on a machine that is busy with other things that
@@ -98,18 +110,12 @@ class KilledMasters : public ::testing::Test {
   std::chrono::steady_clock::duration slowest_{};
 };
 
-constexpr auto kLife = kSanitized ? 2000ms : 250ms;
-
 TEST_F(KilledMasters, leave_no_process_and_their_folders_go_with_the_next_start) {
-  if (kSanitized) GTEST_SKIP() << "such workers have no zygote that ends what tasks started";
-  for (int i = 0; i < kills(); ++i) {
-    ASSERT_NO_FATAL_FAILURE(
-        kill_in(command({TEST_DOOMED, std::to_string(dice_.roll(1'000'000))}), kLife));
-    if (HasFailure()) return;
-  }
-  EXPECT_EQ(testing::run(command({TEST_DOOMED, "once"})).exit_code, 0);
-  EXPECT_THAT(private_folders(), IsEmpty());
-  expect_to_be_gone_in_a_second(kills());
+  kill_some(TEST_DOOMED);
+}
+
+TEST_F(KilledMasters, leave_no_process_also_where_workers_cannot_be_cloned) {
+  kill_some(TEST_DOOMED_EARLY);
 }
 
 #ifdef FLAGSHIP_PROGRAM

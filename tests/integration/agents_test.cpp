@@ -65,7 +65,7 @@ class Agents : public ::testing::Test {
   }
 
   static std::string door_of(const ProcessPoolExecutor& pool) {
-    return pool.status().hosts.front().join_at;
+    return pool.status().hosts.back().join_at;  // this machine comes first
   }
 
   /// An agent of this program, which knows its tasks.
@@ -110,6 +110,25 @@ TEST_F(Agents, RunCallsAndSayWhereTheyRan) {
   const auto theirs = pool.submit<own_pid>();
   const pid_t pid = theirs.result(kPatience);
   EXPECT_EQ(pid, theirs.try_outcome()->pid);
+  pool.shutdown();
+  EXPECT_EQ(agent->wait().exit_code, 0);
+}
+
+TEST_F(Agents, WorkBesideWorkersOfThisMachine) {
+  Host here;
+  here.name = "here";
+  here.workers = 1;
+  PoolOptions both = options(1);
+  both.hosts->hosts.insert(both.hosts->hosts.begin(), here);
+  ProcessPoolExecutor pool(both);
+  const auto agent = join(pool);
+  ASSERT_TRUE(ready(pool, 2));
+  const Gate gate;
+  std::vector<Future<int>> futures;
+  for (int i = 0; i < 2; ++i) futures.push_back(pool.submit<wait_at>(gate.path(), i));
+  wait_for_running(futures);
+  gate.open();
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(kPatience), i);
   pool.shutdown();
   EXPECT_EQ(agent->wait().exit_code, 0);
 }

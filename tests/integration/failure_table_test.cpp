@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <flagship/flagship.hpp>
 #include <fstream>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -243,48 +245,73 @@ pid_t zygote_of(pid_t master) {
 
 class MasterIsKilled : public testing::Test {
  protected:
-  void kill_master(const std::string& worker_is, bool and_zygote = false) {
-    Child program({TEST_ORPHANED, worker_is});
-    worker_ = std::stoi(program.read_line());
-    started_ = std::stoi(program.read_line());
+  void start(const std::string& program, const std::string& worker_is) {
+    master_.emplace(std::vector{program, worker_is});
+    worker_ = std::stoi(master_->read_line());
+    started_ = std::stoi(master_->read_line());
     ASSERT_FALSE(is_gone(worker_));
     ASSERT_FALSE(is_gone(started_));
-    const pid_t pid = program.pid();
-    if (const pid_t zygote = zygote_of(pid); zygote != 0 && and_zygote) kill(zygote, SIGKILL);
-    program.kill(SIGKILL);
-    EXPECT_EQ(program.wait(), -SIGKILL);
+  }
+  void kill_master() {
+    const pid_t pid = master_->pid();
+    master_->kill(SIGKILL);
+    EXPECT_EQ(master_->wait(), -SIGKILL);
     folders_ = run_folders(pid);
+  }
+  void expect_nothing_lives() const {
+    EXPECT_TRUE(wait_until([&] { return is_gone(worker_); }));
+    EXPECT_TRUE(wait_until([&] { return is_gone(started_); }));
   }
   void TearDown() override {
     for (const std::string& folder : folders_) std::filesystem::remove_all(folder);
   }
+  std::optional<Child> master_;
   pid_t worker_ = 0, started_ = 0;
   std::set<std::string> folders_;
 };
 
 TEST_F(MasterIsKilled, even_SIGKILL__workers_end_and_what_their_tasks_had_started) {
-  kill_master("busy");
-  EXPECT_TRUE(wait_until([&] { return is_gone(worker_); }));
-  if (kSanitized) {
-    kill(started_, SIGKILL);
-    GTEST_SKIP() << "a sanitizer's programs are not cloned, so nobody outlives the master";
-  }
-  EXPECT_TRUE(wait_until([&] { return is_gone(started_); }));
+  start(TEST_ORPHANED, "busy");
+  kill_master();
+  expect_nothing_lives();
+}
+
+TEST_F(MasterIsKilled, even_SIGKILL__also_in_a_program_whose_workers_cannot_be_cloned) {
+  start(TEST_ORPHANED_EARLY, "busy");
+  kill_master();
+  expect_nothing_lives();
+}
+
+TEST_F(MasterIsKilled, even_SIGKILL__also_when_the_zygote_was_killed_before) {
+  start(TEST_ORPHANED, "busy");
+  const pid_t first = zygote_of(master_->pid());
+  ASSERT_NE(first, 0);
+  kill(first, SIGKILL);
+  const auto has_another = [&] {
+    const pid_t zygote = zygote_of(master_->pid());
+    return zygote != 0 && zygote != first;
+  };
+  ASSERT_TRUE(wait_until(has_another));
+  kill_master();
+  expect_nothing_lives();
 }
 
 TEST_F(MasterIsKilled, even_SIGKILL__an_idle_worker_that_the_kernel_does_not_tell_finds_out) {
-  kill_master("idle", true);
-  EXPECT_TRUE(wait_until([&] { return is_gone(worker_); }));
-  EXPECT_TRUE(wait_until([&] { return is_gone(started_); }));
+  start(TEST_ORPHANED, "idle");
+  const pid_t zygote = zygote_of(master_->pid());
+  ASSERT_NE(zygote, 0);
+  kill(zygote, SIGKILL);
+  kill_master();
+  expect_nothing_lives();
 }
 
 TEST_F(MasterIsKilled, even_SIGKILL__its_private_folder_is_removed_by_the_next_start) {
-  kill_master("busy");
+  start(TEST_ORPHANED, "busy");
+  kill_master();
   EXPECT_THAT(folders_, testing::Not(testing::IsEmpty()));
-  EXPECT_TRUE(wait_until([&] { return is_gone(worker_) && is_gone(started_); }) || kSanitized);
+  expect_nothing_lives();
   const ProcessPoolExecutor next({.max_workers = 1});
   for (const std::string& folder : folders_) EXPECT_FALSE(std::filesystem::exists(folder));
-  if (kSanitized) kill(started_, SIGKILL);
 }
 
 // ---- spawn fails ------------------------------------------------------------------------------

@@ -6,10 +6,12 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -20,6 +22,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/os/sanitizers.hpp"
 #include "common/role.hpp"
 #include "common/spawn_request.hpp"
 #include "worker/agent/agent.hpp"
@@ -27,6 +30,8 @@
 #include "worker/runtime/isolation.hpp"
 #include "worker/runtime/keeper.hpp"
 #include "worker/runtime/output.hpp"
+
+extern char** environ;
 
 namespace flagship::worker {
 namespace {
@@ -103,49 +108,107 @@ bool single_threaded() {
 }
 
 /// Like fork, but the child is the supervisor's, who can then wait for it, and whose pid is in the
-/// page before it runs. The C library keeps the thread's id where PR_GET_TID_ADDRESS says, and must
-/// find the child's there.
-pid_t clone_for_supervisor(ClaimPage& page) {
-  int* thread_id = nullptr;
-  if (prctl(PR_GET_TID_ADDRESS, &thread_id) != 0 || thread_id == nullptr || *thread_id != getpid())
-    return -ENOTSUP;
-  const unsigned long flags =
-      CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
+/// page before it runs.
+pid_t clone_for_supervisor(ClaimPage& page, unsigned long flags = 0, int* thread_id = nullptr) {
+  flags |= CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD;
   const long pid = syscall(SYS_clone, flags, nullptr, &page.pid(), thread_id, 0);
   return pid < 0 ? -errno : static_cast<pid_t>(pid);
 }
 
+/// Where the C library keeps the thread's id, and must find that of a clone; null: nobody knows.
+int* place_of_thread_id() {
+  int* place = nullptr;
+  return prctl(PR_GET_TID_ADDRESS, &place) == 0 && place != nullptr && *place == getpid() ? place
+                                                                                          : nullptr;
+}
+
+/// One that goes on as it is would lack the threads that its program has begun before main reached
+/// flagship::init. A sanitizer's runtime does not survive being cloned behind its back.
+bool cloneable() { return !kSanitized && single_threaded() && place_of_thread_id() != nullptr; }
+
+/// A worker that is this program, loaded and linked.
+pid_t clone_worker(const Arguments& arguments, Keeper& keeper, ReceivedRequest&& received,
+                   Runner runner) {
+  ClaimPage page = ClaimPage::map(received.claim_page.get(), received.request.places);
+  received.claim_page.reset();
+  const pid_t pid =
+      clone_for_supervisor(page, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, place_of_thread_id());
+  if (pid != 0) return pid;
+  close(kSpawnSocket);
+  keeper.leave_to_parent();
+  work(arguments, std::move(received), std::move(page), runner, true);
+}
+
+/// A worker that is this program run again, and finds its request in a socket.
+pid_t start_worker_anew(const Arguments& arguments, const ReceivedRequest& received) {
+  ClaimPage page = ClaimPage::map(received.claim_page.get(), received.request.places);
+  const auto [ours, theirs] = packet_sockets();
+  send_request(ours.get(), received.request, received.claim_page.get(), received.output.get());
+  std::string flag = kWorkerFlag;
+  const std::array<char*, 4> argv{arguments.values[0], flag.data(), arguments.values[2], nullptr};
+  const pid_t pid = clone_for_supervisor(page);
+  if (pid != 0) return pid;
+  // Other threads may have held any lock when this one was cloned: system calls only.
+  setpgid(0, 0);
+  die_with(received.request.supervisor);
+  dup2(theirs.get(), kSpawnSocket);
+  dup2(received.output.get(), STDOUT_FILENO);
+  dup2(received.output.get(), STDERR_FILENO);
+  closefrom(kSpawnSocket + 1);
+  execve("/proc/self/exe", argv.data(), environ);
+  _exit(kBroken);
+}
+
+void hear(Keeper& keeper, const WorkerNews& news) {
+  if (news.lives != 0)
+    keeper.watch_over(news.pid);
+  else
+    keeper.forget(news.pid);
+}
+
+/// Its pid, or a negative errno.
+pid_t start_worker(const Arguments& arguments, Keeper& keeper, ReceivedRequest&& received,
+                   Runner runner, bool by_cloning) try {
+  return by_cloning ? clone_worker(arguments, keeper, std::move(received), runner)
+                    : start_worker_anew(arguments, received);
+} catch (const std::system_error& error) {
+  return -error.code().value();
+}
+
 /// Returns when the supervisor is gone, or does not read: either way nobody waits for a message.
-void clone_workers(const Arguments& arguments, Keeper& keeper, Runner runner) try {
-  const bool cloneable = single_threaded();
+void start_workers(const Arguments& arguments, Keeper& keeper, Runner runner) try {
+  const bool by_cloning = cloneable();
   ReceivedRequest received;
   while (keeper.wait_for(kSpawnSocket) && receive_request(kSpawnSocket, received)) {
-    if (received.gone != 0) {
-      keeper.forget(std::exchange(received, {}).gone);
+    if (received.news.pid != 0) {
+      hear(keeper, std::exchange(received, {}).news);
       continue;
     }
-    ClaimPage page = ClaimPage::map(received.claim_page.get(), received.request.places);
-    received.claim_page.reset();
-    const pid_t pid = cloneable ? clone_for_supervisor(page) : -ENOTSUP;
-    if (pid == 0) {
-      close(kSpawnSocket);
-      keeper.leave_to_parent();
-      work(arguments, std::move(received), std::move(page), runner, true);
-    }
-    received = {};
+    const pid_t pid =
+        start_worker(arguments, keeper, std::exchange(received, {}), runner, by_cloning);
     keeper.watch_over(pid);
     send_pid(kSpawnSocket, pid);
   }
 } catch (const std::exception&) {
 }
 
+/// What a supervisor that is gone has said last.
+void hear_the_rest(Keeper& keeper) try {
+  shutdown(kSpawnSocket, SHUT_RD);  // or a process that it has forked could hold the end back
+  for (ReceivedRequest received; receive_request(kSpawnSocket, received); received = {})
+    if (received.news.pid != 0) hear(keeper, received.news);
+} catch (const std::exception&) {
+}
+
 [[noreturn]] void be_zygote(const Arguments& arguments, pid_t supervisor, Runner runner) {
-  prctl(PR_SET_NAME, "flagship-zygote");
   std::fflush(nullptr);  // or every clone would print it
   try {
     Keeper keeper(supervisor);
-    clone_workers(arguments, keeper, runner);
-    keeper.outlive_supervisor();
+    prctl(PR_SET_NAME, "flagship-zygote");
+    start_workers(arguments, keeper, runner);
+    keeper.wait_for(-1);
+    hear_the_rest(keeper);
+    keeper.end_what_is_left();
   } catch (const std::exception&) {
     // There is nothing to keep yet.
   }
@@ -156,7 +219,7 @@ void clone_workers(const Arguments& arguments, Keeper& keeper, Runner runner) tr
   ReceivedRequest received;
   ClaimPage page;
   try {
-    if (!receive_request(kSpawnSocket, received) || received.gone != 0) _exit(kBroken);
+    if (!receive_request(kSpawnSocket, received) || received.news.pid != 0) _exit(kBroken);
     page = ClaimPage::map(received.claim_page.get(), received.request.places);
   } catch (const std::exception&) {
     _exit(kBroken);

@@ -11,7 +11,7 @@ namespace flagship::worker {
 
 /// What tasks have started is in their worker's process group, which the supervisor kills with the
 /// worker. Should it be the supervisor that is killed, the zygote outlives it for a moment and does
-/// that. One thread.
+/// that. One thread, of a program that may have others.
 class Keeper {
  public:
   /// From here on this process does not simply end with its supervisor. Throws std::system_error.
@@ -21,16 +21,13 @@ class Keeper {
   bool wait_for(int socket) const;
   void watch_over(pid_t worker);
   void forget(pid_t worker) { workers_.erase(worker); }
-  /// Waits until the supervisor is gone, and ends what its workers have left.
-  void outlive_supervisor() const;
+  /// The supervisor is gone: ends what its workers have left.
+  void end_what_is_left() const;
   /// In a clone: this is another process's business.
   void leave_to_parent();
 
  private:
-  bool orphaned() const;
-
-  const pid_t supervisor_;
-  UniqueFd signals_;
+  UniqueFd supervisor_;  // can be read from its end on
   std::unordered_set<pid_t> workers_;
 };
 

@@ -98,6 +98,9 @@ std::shared_ptr<detail::Waker> LocalFleet::waker() { return waker_; }
 
 LocalFleet::~LocalFleet() {
   Happenings ignored;
+  // Before the zygote, which would end what they leave, should this process be killed here.
+  for (const Worker& worker : workers_)
+    if (worker.pid != 0) signal(worker.ref, SIGKILL);
   spawner_.give_up("the pool is gone");
   read_starts(ignored);
   for (Worker& worker : workers_) {
@@ -188,6 +191,7 @@ void LocalFleet::adopt(Worker& worker, pid_t pid) {
     watch(worker.pidfd.get(), worker.ref.id);
   } catch (const std::exception&) {
     kill(pid, SIGKILL);
+    spawner_.gone(pid);
     waitpid(pid, nullptr, 0);
     throw;
   }
@@ -329,6 +333,7 @@ void LocalFleet::reap(Worker& worker, Happenings& out) {
   if (worker.pid == 0) return;
   // Before it is reaped its pid, and so its group, can be nobody else's.
   kill(-worker.pid, SIGKILL);
+  spawner_.gone(worker.pid);
   Death death;
   death.pid = worker.pid;
   death.host = host_;
@@ -348,7 +353,6 @@ void LocalFleet::reap(Worker& worker, Happenings& out) {
   }
   explain(worker, death);
   end_group(worker);
-  spawner_.gone(worker.pid);
   worker.pidfd.reset();
   worker.pid = 0;
   out.gone.push_back({worker.ref, std::move(death)});

@@ -15,7 +15,6 @@
 #include <system_error>
 #include <utility>
 
-#include "common/os/sanitizers.hpp"
 #include "common/os/spawn_settings.hpp"
 #include "flagship/error.hpp"
 
@@ -24,17 +23,8 @@ extern char** environ;
 namespace flagship::pool {
 namespace {
 
-// A sanitizer's runtime does not survive being cloned behind its back.
-constexpr bool kCloneable = !kSanitized;
 // argv[0]: room for the title that a worker shows in ps.
 const std::string kTitle = "flagship-worker" + std::string(48, ' ');
-
-std::pair<UniqueFd, UniqueFd> packet_sockets() {
-  std::array<int, 2> fds{};
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) != 0)
-    throw std::system_error(errno, std::generic_category(), "cannot make a socket for a worker");
-  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
 
 /// "exited with code 127 before it could start a worker: what it printed last".
 std::string sentence(const std::string& program, const Death& death) {
@@ -47,10 +37,7 @@ std::string sentence(const std::string& program, const Death& death) {
 }  // namespace
 
 Spawner::Spawner(std::string executable, Outputs& outputs)
-    : executable_(std::move(executable)),
-      outputs_(outputs),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      cloning_(kCloneable) {
+    : executable_(std::move(executable)), outputs_(outputs), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_) throw std::system_error(errno, std::generic_category(), "cannot make an epoll");
 }
 
@@ -71,7 +58,7 @@ std::optional<std::chrono::steady_clock::time_point> Spawner::unanswered_since()
 }
 
 // Nothing is inherited but the socket and the pipe that it prints to.
-pid_t Spawner::spawn(const char* flag, int socket, int output) {
+pid_t Spawner::spawn_zygote(int socket, int output) {
   SpawnFiles files;
   posix_spawn_file_actions_addopen(files.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(files.get(), output, STDOUT_FILENO);
@@ -80,9 +67,9 @@ pid_t Spawner::spawn(const char* flag, int socket, int output) {
   posix_spawn_file_actions_addclosefrom_np(files.get(), kSpawnSocket + 1);
   const SpawnAttributes attributes;
   std::string title = kTitle;
-  std::string flag_text = flag;
+  std::string flag = kZygoteFlag;
   std::string supervisor = std::to_string(getpid());
-  const std::array<char*, 4> argv{title.data(), flag_text.data(), supervisor.data(), nullptr};
+  const std::array<char*, 4> argv{title.data(), flag.data(), supervisor.data(), nullptr};
   const char* const path = executable_.empty() ? "/proc/self/exe" : executable_.c_str();
   pid_t pid = 0;
   if (const int error =
@@ -96,7 +83,7 @@ pid_t Spawner::spawn(const char* flag, int socket, int output) {
 void Spawner::start_zygote() {
   auto [ours, theirs] = packet_sockets();
   const UniqueFd output = outputs_.open(outputs_.zygote());
-  zygote_ = spawn(kZygoteFlag, theirs.get(), output.get());
+  zygote_ = spawn_zygote(theirs.get(), output.get());
   outputs_.started(outputs_.zygote(), zygote_);
   socket_ = std::move(ours);
   answered_ = false;
@@ -105,6 +92,7 @@ void Spawner::start_zygote() {
   epoll_event event{};
   event.events = EPOLLIN;
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket_.get(), &event);
+  for (const pid_t worker : living_) tell_of(worker, true);
 }
 
 /// How it ended.
@@ -128,7 +116,6 @@ std::string Spawner::stop_zygote() {
 }
 
 void Spawner::start(Order&& order) {
-  if (!cloning_) return obey_by_exec(std::move(order));
   orders_.push_back(std::move(order));
   try {
     if (zygote_ == 0) start_zygote();
@@ -169,25 +156,19 @@ std::vector<Spawner::Answer> Spawner::read() {
 void Spawner::read_answer(pid_t pid) {
   if (orders_.empty() || asked_ == 0) return;
   answered_ = true;
-  if (pid == -ENOTSUP) {  // it runs threads before main has reached flagship::init: a clone would
-                          // lack them
-    cloning_ = false;
-    stop_zygote();
-    for (Order& order : std::exchange(orders_, {})) obey_by_exec(std::move(order));
-    return;
-  }
   if (pid < 0)
-    answer_first({0, 0, "cannot clone a worker: " + std::generic_category().message(-pid)});
+    answer_first({0, 0, "cannot start a worker: " + std::generic_category().message(-pid)});
   else
     answer_first({0, pid});
 }
 
-// What is left is asked of another one, unless this one has never done anything.
+// What is left is asked of another one, which also watches over the workers that there are, unless
+// this one has never done anything.
 void Spawner::on_zygote_gone() {
   const std::string cause = stop_zygote();
   adopt_cloned();
   if (!answered_) return fail_all(cause);
-  if (orders_.empty()) return;
+  if (orders_.empty() && living_.empty()) return;
   try {
     start_zygote();
     ask();
@@ -209,9 +190,13 @@ void Spawner::give_up(const std::string& cause) {
 }
 
 void Spawner::gone(pid_t worker) {
-  if (zygote_ == 0) return;
+  living_.erase(worker);
+  if (zygote_ != 0) tell_of(worker, false);
+}
+
+void Spawner::tell_of(pid_t worker, bool lives) {
   try {
-    send_pid(socket_.get(), worker);
+    send_news(socket_.get(), {worker, lives});
   } catch (const std::system_error&) {
     // It has ended, which its socket tells.
   }
@@ -219,7 +204,10 @@ void Spawner::gone(pid_t worker) {
 
 void Spawner::answer_first(Answer&& answer) {
   answer.worker = orders_.front().request.worker;
-  if (answer.pid > 0) setpgid(answer.pid, answer.pid);  // as the worker does; whoever is first
+  if (answer.pid > 0) {
+    setpgid(answer.pid, answer.pid);  // as the worker does; whoever is first
+    living_.insert(answer.pid);
+  }
   answers_.push_back(std::move(answer));
   orders_.pop_front();
   if (asked_ > 0) --asked_;
@@ -227,20 +215,6 @@ void Spawner::answer_first(Answer&& answer) {
 
 void Spawner::fail_all(const std::string& cause) {
   while (!orders_.empty()) answer_first({0, 0, cause});
-}
-
-void Spawner::obey_by_exec(Order&& order) {
-  Answer answer{order.request.worker};
-  try {
-    auto [ours, theirs] = packet_sockets();
-    answer.pid = spawn(kWorkerFlag, theirs.get(), order.output.get());
-    theirs.reset();
-    send_request(ours.get(), order.request, order.claim_page.get(), order.output.get());
-  } catch (const std::exception& error) {
-    // Who was started and has ended already is seen by its pidfd.
-    if (answer.pid == 0) answer.cause = error.what();
-  }
-  answers_.push_back(std::move(answer));
 }
 
 }  // namespace flagship::pool

@@ -9,6 +9,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "common/os/unique_fd.hpp"
@@ -17,9 +18,9 @@
 
 namespace flagship::pool {
 
-/// Starts worker processes: clones of one zygote, which has the executable loaded and linked, or
-/// the executable itself where cloning is not possible. Never waits for a zygote. To be used in the
-/// one thread that outlives all workers: their parent-death signal follows the thread.
+/// Has worker processes started, by one zygote: clones of it, since it has the executable loaded
+/// and linked, or that run again where cloning is not possible. Never waits for a zygote. To be
+/// used in the one thread that outlives all workers: their parent-death signal follows the thread.
 class Spawner {
  public:
   struct Order {
@@ -51,7 +52,7 @@ class Spawner {
   std::vector<Answer> read();
   /// Orders that were not obeyed yet fail for this cause; nobody waits for the zygote any longer.
   void give_up(const std::string& cause);
-  /// A worker has ended and was reaped: its pid is nobody's now.
+  /// A worker has ended, with what its tasks had started: once it is reaped its pid is nobody's.
   void gone(pid_t worker);
 
   /// Since when a zygote that has never answered is waited for; nothing: that is not so.
@@ -62,21 +63,20 @@ class Spawner {
   std::string file() const;
 
  private:
-  pid_t spawn(const char* flag, int socket, int output);
+  pid_t spawn_zygote(int socket, int output);
   void start_zygote();
   std::string stop_zygote();
   void ask();
   void read_answer(pid_t pid);
   void on_zygote_gone();
   void adopt_cloned();
-  void obey_by_exec(Order&& order);
+  void tell_of(pid_t worker, bool lives);
   void answer_first(Answer&& answer);
   void fail_all(const std::string& cause);
 
   const std::string executable_;
   Outputs& outputs_;
   const UniqueFd epoll_;
-  bool cloning_;
   pid_t zygote_ = 0;
   UniqueFd socket_;
   bool answered_ = false;  // this zygote, ever
@@ -84,6 +84,7 @@ class Spawner {
   std::deque<Order> orders_;  // not answered, the oldest first
   std::size_t asked_ = 0;     // of these, known to the zygote
   std::vector<Answer> answers_;
+  std::unordered_set<pid_t> living_;  // workers
 };
 
 }  // namespace flagship::pool

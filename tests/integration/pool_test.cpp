@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/os/sanitizers.hpp"
 #include "tests/support/census.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/endings.hpp"
@@ -316,6 +317,13 @@ TEST(ProcessPool, terminate_while_workers_start_leaves_no_call_without_an_outcom
 TEST(ProcessPool, an_eager_pool_has_its_workers_before_any_work) {
   ProcessPoolExecutor pool({.max_workers = 2, .eager = true});
   EXPECT_TRUE(wait_until([&] { return pool.status().workers.size() == 2; }));
+}
+
+TEST(ProcessPool, more_workers_may_start_at_once_than_their_zygote_has_room_to_answer_for) {
+  if (kSanitized) GTEST_SKIP() << "each would be a program of its own, of a hundred megabytes";
+  constexpr int kMany = 400;
+  ProcessPoolExecutor pool({.max_workers = kMany, .eager = true});
+  EXPECT_TRUE(wait_until([&] { return pool.status().workers.size() == kMany; }));
 }
 
 TEST(ProcessPool, each_worker_leads_a_process_group_of_its_own) {

@@ -2,6 +2,7 @@
 #include "worker/runtime/entry.hpp"
 
 #include <dirent.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -175,7 +176,21 @@ pid_t start_worker(const Arguments& arguments, Keeper& keeper, ReceivedRequest&&
   return -error.code().value();
 }
 
-/// Returns when the supervisor is gone, or does not read: either way nobody waits for a message.
+/// False: the supervisor is gone. One that starts hundreds at once reads answers when it has asked
+/// for all of them.
+bool answer(const Keeper& keeper, pid_t pid) {
+  for (;;) {
+    try {
+      send_pid(kSpawnSocket, pid);
+      return true;
+    } catch (const std::system_error& error) {
+      if (error.code().value() != EAGAIN) throw;
+    }
+    if (!keeper.wait_for(kSpawnSocket, POLLOUT)) return false;
+  }
+}
+
+/// Returns when the supervisor is gone.
 void start_workers(const Arguments& arguments, Keeper& keeper, Runner runner) try {
   const bool by_cloning = cloneable();
   ReceivedRequest received;
@@ -187,7 +202,7 @@ void start_workers(const Arguments& arguments, Keeper& keeper, Runner runner) tr
     const pid_t pid =
         start_worker(arguments, keeper, std::exchange(received, {}), runner, by_cloning);
     keeper.watch_over(pid);
-    send_pid(kSpawnSocket, pid);
+    if (!answer(keeper, pid)) return;
   }
 } catch (const std::exception&) {
 }

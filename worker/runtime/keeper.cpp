@@ -25,8 +25,8 @@ Keeper::Keeper(pid_t supervisor) : supervisor_(pidfd_open(supervisor, 0)) {
 }
 
 // The end of the socket alone is no sign: what the supervisor has forked may hold it.
-bool Keeper::wait_for(int socket) const {
-  std::array<pollfd, 2> sources{pollfd{supervisor_.get(), POLLIN, 0}, pollfd{socket, POLLIN, 0}};
+bool Keeper::wait_for(int socket, short events) const {
+  std::array<pollfd, 2> sources{pollfd{supervisor_.get(), POLLIN, 0}, pollfd{socket, events, 0}};
   while (poll(sources.data(), sources.size(), -1) < 0) {
   }
   return sources[0].revents == 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include <unordered_set>
@@ -17,8 +18,9 @@ class Keeper {
   /// From here on this process does not simply end with its supervisor. Throws std::system_error.
   explicit Keeper(pid_t supervisor);
 
-  /// True: there is something to read, or its end. False: the supervisor is gone.
-  bool wait_for(int socket) const;
+  /// True: there is something to read, or its end; with POLLOUT, room to write. False: the
+  /// supervisor is gone.
+  bool wait_for(int socket, short events = POLLIN) const;
   void watch_over(pid_t worker);
   void forget(pid_t worker) { workers_.erase(worker); }
   /// The supervisor is gone: ends what its workers have left.

@@ -92,7 +92,9 @@ void Spawner::start_zygote() {
   epoll_event event{};
   event.events = EPOLLIN;
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket_.get(), &event);
-  for (const pid_t worker : living_) tell_of(worker, true);
+  for_room_ = false;
+  news_.clear();
+  for (const pid_t worker : living_) news_.push_back({worker, 1});
 }
 
 /// How it ended.
@@ -125,18 +127,34 @@ void Spawner::start(Order&& order) {
   }
 }
 
-// As many as it has room for. One that has ended meanwhile is noticed by its socket.
+// As much as there is room for; of more room its socket tells, and of its end.
 void Spawner::ask() {
-  for (; asked_ < orders_.size(); ++asked_) {
-    const Order& order = orders_[asked_];
+  const auto fits = [](const auto& send) {
     try {
-      send_request(socket_.get(), order.request, order.claim_page.get(), order.output.get());
+      send();
+      return true;
     } catch (const std::system_error& error) {
       const int why = error.code().value();
-      if (why == EAGAIN || why == EPIPE || why == ECONNRESET) return;
+      if (why == EAGAIN || why == EPIPE || why == ECONNRESET) return false;
       throw;
     }
-  }
+  };
+  const auto tell = [this] { send_news(socket_.get(), news_.front()); };
+  while (!news_.empty() && fits(tell)) news_.pop_front();
+  const auto request = [this] {
+    const Order& order = orders_[asked_];
+    send_request(socket_.get(), order.request, order.claim_page.get(), order.output.get());
+  };
+  while (news_.empty() && asked_ < orders_.size() && fits(request)) ++asked_;
+  watch(!news_.empty() || asked_ < orders_.size());
+}
+
+void Spawner::watch(bool for_room) {
+  if (for_room == for_room_) return;
+  for_room_ = for_room;
+  epoll_event event{};
+  event.events = EPOLLIN | (for_room ? EPOLLOUT : 0U);
+  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, socket_.get(), &event);
 }
 
 std::vector<Spawner::Answer> Spawner::read() {
@@ -191,14 +209,12 @@ void Spawner::give_up(const std::string& cause) {
 
 void Spawner::gone(pid_t worker) {
   living_.erase(worker);
-  if (zygote_ != 0) tell_of(worker, false);
-}
-
-void Spawner::tell_of(pid_t worker, bool lives) {
+  if (zygote_ == 0) return;
+  news_.push_back({worker, 0});
   try {
-    send_news(socket_.get(), {worker, lives});
+    ask();
   } catch (const std::system_error&) {
-    // It has ended, which its socket tells.
+    // `start` and `read` find that out, and can do something about it.
   }
 }
 

@@ -70,7 +70,7 @@ class Spawner {
   void read_answer(pid_t pid);
   void on_zygote_gone();
   void adopt_cloned();
-  void tell_of(pid_t worker, bool lives);
+  void watch(bool for_room);
   void answer_first(Answer&& answer);
   void fail_all(const std::string& cause);
 
@@ -85,6 +85,8 @@ class Spawner {
   std::size_t asked_ = 0;     // of these, known to the zygote
   std::vector<Answer> answers_;
   std::unordered_set<pid_t> living_;  // workers
+  std::deque<WorkerNews> news_;       // that the zygote was not told yet
+  bool for_room_ = false;             // its socket is watched for room, too
 };
 
 }  // namespace flagship::pool

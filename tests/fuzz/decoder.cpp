@@ -13,7 +13,7 @@ namespace {
 using flagship::fetch::Decoder;
 using flagship::fuzz::check;
 
-constexpr std::size_t kEnough = 256 * 1024;  // of what came out: it need not end
+constexpr std::size_t kEnough = 64 * 1024;  // of what came out: it need not end
 constexpr std::array kEncodings{"gzip", "br", "zstd"};
 
 struct Decoded {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/os/sanitizers.hpp"
 #include "master/fetch/list_items.hpp"
 #include "master/fetch/list_text.hpp"
 #include "master/fetch/pattern.hpp"
@@ -336,13 +337,14 @@ TEST_F(Packed, ALittleThatBecomesVeryMuchIsReadInPieces) {
     rows.clear();
     return true;
   };
+  constexpr std::size_t kLines = kSanitized ? 400'000 : 4'000'000;
   std::string lines;
-  for (int i = 0; i < 4'000'000; ++i) lines += "x\n";
+  for (std::size_t i = 0; i < kLines; ++i) lines += "x\n";
   const std::string packed = gzip(lines);
   EXPECT_LT(packed.size(), 64u * 1024);
   EXPECT_TRUE(text.add(packed, take));
   EXPECT_TRUE(text.finish(take));
-  EXPECT_EQ(all, 4'000'000u);
+  EXPECT_EQ(all, kLines);
   EXPECT_LE(most, 64u * 1024);
 }
 

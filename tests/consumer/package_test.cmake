@@ -2,6 +2,8 @@
 # Needs SOURCE (Flagship's), BUILD (of which there is something to install) and its COMPILER, LAUNCHER and TYPE, WORK.
 set(consumer "${SOURCE}/tests/consumer")
 
+set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")  # a list, which an argument would not stay
+
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT result EQUAL 0)
@@ -19,7 +21,7 @@ endfunction()
 
 function(configure_consumer FOLDER)
   run("${CMAKE_COMMAND}" -G Ninja -S "${consumer}" -B "${FOLDER}" "-DCMAKE_CXX_COMPILER=${COMPILER}"
-    "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" "-DCMAKE_BUILD_TYPE=${TYPE}" ${ARGN})
+    "-DCMAKE_BUILD_TYPE=${TYPE}" ${ARGN})
 endfunction()
 
 function(by_find_package)

@@ -105,7 +105,6 @@ TEST(Start, of_a_program_that_forgets_init_is_told_with_the_line_to_add) {
 }
 
 TEST(Start, of_a_program_that_never_answers_is_mentioned_soon_and_holds_nothing_up) {
-  if (kSanitized) GTEST_SKIP() << "a sanitizer's programs are not cloned";
   const Stillborn mute("mute");
   std::mutex mutex;
   std::string printed;

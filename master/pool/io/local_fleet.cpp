@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "common/os/machine.hpp"
+#include "common/os/sanitizers.hpp"
 #include "master/pool/io/descriptors.hpp"
 #include "master/pool/io/memory.hpp"
 #include "master/pool/io/zmq_frames.hpp"
@@ -36,7 +37,8 @@ constexpr std::uint64_t kConnectKey = 1ull
 constexpr std::size_t kMostMessages = 64;  // of one look, so that deaths and callers get their turn
 constexpr auto kConnectRetry = std::chrono::milliseconds(2);
 constexpr auto kStderrRetry = std::chrono::milliseconds(5);
-constexpr auto kWorthMentioning = std::chrono::milliseconds(800);
+// With a sanitizer programs take longer to start.
+constexpr auto kWorthMentioning = std::chrono::milliseconds(kSanitized ? 3200 : 800);
 
 int milliseconds_until(detail::Deadline deadline) {
   if (!deadline) return -1;

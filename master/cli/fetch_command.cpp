@@ -38,6 +38,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kGrace{5000};
+constexpr std::chrono::milliseconds kHungFor{5000};
 constexpr std::size_t kAheadAtLeast = 512;    // items handed out beyond those in flight, at most
 constexpr std::size_t kMostOutOfTurn = 4096;  // items that wait for a slow one before them
 
@@ -88,9 +89,15 @@ class ChosenExecutor {
     pool.hosts = plan.hosts;
     pool.max_running = static_cast<int>(plan.in_flight);
     pool.flush_after = std::chrono::milliseconds(8);
+    pool.task_timeout = watchdog(options.timeout);
     pool.isolation =
         isolation_of_downloads(options.sink != SinkKind::none ? options.output : std::string());
     return pool;
+  }
+
+  // A worker ends its attempts in time by itself. One that does not hangs, or is stopped.
+  static duration watchdog(std::chrono::milliseconds timeout) {
+    return timeout.count() == 0 ? duration::zero() : 2 * timeout + kHungFor;
   }
 
   std::optional<InlineExecutor> inline_;

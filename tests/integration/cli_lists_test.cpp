@@ -52,6 +52,32 @@ TEST_F(ListKinds, AllOfThemFetchTheSame) {
   }
 }
 
+TEST_F(ListKinds, AFolderOfThemIsReadLikeOneAndGoneOnWith) {
+  std::filesystem::create_directory(here() / "lists");
+  write("lists/1.txt", url("br") + "\n" + url("zz") + "\n");
+  write("lists/2.jsonl", "{\"url\":\"" + url("us") + "\"}\n{\"url\":1}\n");
+  write("lists/3.csv", "url,id\n" + url("in") + ",1\n");
+  write("lists/about", "no list");
+  pack("lists/3.csv");
+  const Ended ended = fetch({"--from", "lists", "-o", "out"});
+  EXPECT_EQ(ended.exit_code, 1) << ended.err;
+  std::vector<std::string> outcomes;
+  for (const Json& line : json_lines(ended.out)) outcomes.push_back(line["outcome"]);
+  EXPECT_THAT(outcomes, ElementsAre("ok", "not_found", "ok", "error", "ok"));
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("List: lists\n"), HasSubstr("2.jsonl:2 ")));
+  EXPECT_THAT(files("out"), ElementsAre("br.gif", "in.gif", "us.gif"));
+  const Ended again = flagship({"fetch", "--resume", "out"});
+  EXPECT_THAT(again.err, HasSubstr("5 files on record from before: 3 downloaded"));
+}
+
+TEST_F(ListKinds, AFolderWithoutThemIsASentence) {
+  std::filesystem::create_directory(here() / "lists");
+  const Ended ended = fetch({"--from", "lists"});
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_THAT(ended.err, HasSubstr("the folder 'lists' holds no list"));
+  EXPECT_THAT(names_in(here()), ElementsAre("lists"));
+}
+
 TEST_F(ListKinds, ColumnsMakeUrlsKeysAndNames) {
   write("l.csv", "code,country,set\nbr,Brazil,a\nus,../United/States,b\n");
   const Ended ended = fetch({"--from", "l.csv", "--template", server_.url() + "/{code}/{code}.gif",

@@ -296,6 +296,7 @@ class FetchCommand {
     pacing.per_origin =
         options_.per_origin ? static_cast<std::size_t>(*options_.per_origin) : plan_.in_flight;
     pacing.rate = options_.rate;
+    pacing.total_rate = options_.total_rate;
     // Enough to keep every worker busy between two of its messages. A thread takes its next call
     // before anybody can look at how the one before it ended.
     if (options_.executor == ExecutorKind::processes)

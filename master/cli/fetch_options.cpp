@@ -111,11 +111,18 @@ std::optional<T> number_of(std::string_view text) {
   return number;
 }
 
-double parsed_rate(const std::string& text) {
-  const auto rate = number_of<double>(text);
-  if (!rate || !(*rate >= kLeastRate && *rate <= kMostRate))
-    throw CLI::ValidationError("--rate", "'" + text + "' is not a number from 0.001 to 1000000");
-  return *rate;
+void add_rate(CLI::App& app, const std::string& name, double& value, const std::string& help) {
+  app.add_option_function<std::string>(
+         name,
+         [name, &value](const std::string& text) {
+           const auto rate = number_of<double>(text);
+           if (!rate || !(*rate >= kLeastRate && *rate <= kMostRate))
+             throw CLI::ValidationError(name,
+                                        "'" + text + "' is not a number from 0.001 to 1000000");
+           value = *rate;
+         },
+         help)
+      ->type_name("R");
 }
 
 fetch::MaxErrors parsed_max_errors(const std::string& text) {
@@ -180,10 +187,10 @@ void declare_how(CLI::App& app, FetchOptions& options) {
             "Transfers in flight in the whole run (default: 30)");
   add_count(app, "--per-origin", options.per_origin, 1,
             "Transfers in flight for each scheme://host:port (default: as -m)");
-  app.add_option_function<std::string>(
-         "--rate", [&options](const std::string& text) { options.rate = parsed_rate(text); },
-         "Requests a second for each scheme://host:port (default: no limit)")
-      ->type_name("R");
+  add_rate(app, "--rate", options.rate,
+           "Requests a second for each scheme://host:port (default: no limit)");
+  add_rate(app, "--total-rate", options.total_rate,
+           "Requests a second in the whole run (default: no limit)");
   add_choice<fetch::Order>(
       app, "--order", "ORDER", options.order,
       {{"completion", fetch::Order::completion}, {"input", fetch::Order::input}},

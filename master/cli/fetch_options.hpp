@@ -46,6 +46,7 @@ struct FetchOptions {
   int max_in_flight = 30;
   std::optional<int> per_origin;  // nothing: as max_in_flight
   double rate = 0;                // requests a second for each origin; 0: no limit
+  double total_rate = 0;          // likewise, for all of the run
   fetch::Order order = fetch::Order::completion;
   std::string worker_program;
   std::string hosts;  // their file; empty: this machine

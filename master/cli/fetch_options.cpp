@@ -283,6 +283,14 @@ void declare_output(CLI::App& app, FetchOptions& options) {
   app.add_option("--metrics", options.metrics_file,
                  "Keep FILE up to date, each second, in Prometheus' text format")
       ->type_name("FILE");
+  app.add_option("--log", options.log_file,
+                 "Append what happens to FILE as lines of JSON, failed attempts included")
+      ->type_name("FILE");
+  add_choice<fetch::LogLevel>(app, "--log-level", "LEVEL", options.log_level,
+                              {{"info", fetch::LogLevel::info},
+                               {"warning", fetch::LogLevel::warning},
+                               {"error", fetch::LogLevel::error}},
+                              "What --log begins at: info, warning or error (default: info)");
   app.add_flag("--dry-run", options.dry_run, "Say what would be done; no network, no file");
 }
 

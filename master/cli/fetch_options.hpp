@@ -10,6 +10,7 @@
 
 #include "master/cli/server_options.hpp"
 #include "master/cli/transfer_options.hpp"
+#include "master/fetch/event_log.hpp"
 #include "master/fetch/max_errors.hpp"
 #include "master/fetch/run.hpp"
 #include "master/fetch/store/intake.hpp"
@@ -81,6 +82,8 @@ struct FetchOptions {
   bool trace_futures = false;
   std::string summary_file;
   std::string metrics_file;
+  std::string log_file;
+  fetch::LogLevel log_level = fetch::LogLevel::info;
   bool dry_run = false;
 };
 

@@ -23,6 +23,7 @@
 #include "master/cli/signals.hpp"
 #include "master/cli/worker_program.hpp"
 #include "master/fetch/console.hpp"
+#include "master/fetch/event_log.hpp"
 #include "master/fetch/metrics.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/run.hpp"
@@ -38,6 +39,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kGrace{5000};
+constexpr std::chrono::milliseconds kHungFor{5000};
 constexpr std::size_t kAheadAtLeast = 512;    // items handed out beyond those in flight, at most
 constexpr std::size_t kMostOutOfTurn = 4096;  // items that wait for a slow one before them
 
@@ -88,9 +90,15 @@ class ChosenExecutor {
     pool.hosts = plan.hosts;
     pool.max_running = static_cast<int>(plan.in_flight);
     pool.flush_after = std::chrono::milliseconds(8);
+    pool.task_timeout = watchdog(options.timeout);
     pool.isolation =
         isolation_of_downloads(options.sink != SinkKind::none ? options.output : std::string());
     return pool;
+  }
+
+  // A worker ends its attempts in time by itself. One that does not hangs, or is stopped.
+  static duration watchdog(std::chrono::milliseconds timeout) {
+    return timeout.count() == 0 ? duration::zero() : 2 * timeout + kHungFor;
   }
 
   std::optional<InlineExecutor> inline_;
@@ -140,6 +148,7 @@ class FetchCommand {
     if (!options_.metrics_file.empty()) metrics.emplace(options_.metrics_file, tally_);
     fetch::Observers observers({&tally_, &console});
     if (metrics) observers.add(*metrics);
+    if (!options_.log_file.empty()) begin_log(observers);
     if (keeps_record()) begin_record(observers);
     fetch::Run run(executor.get(), run_options(), recorder_ ? *recorder_ : as_observer(observers));
     console.on_stdout_closed([&run] { run.stop(); });
@@ -157,6 +166,7 @@ class FetchCommand {
     if (folder_ && run.complete()) folder_->drop_partials();
     report(totals, run, signals.first());
     if (metrics) metrics->finish();
+    if (log_) end_log(run.complete(), signals.first());
     write_summary(run.complete());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
@@ -189,6 +199,17 @@ class FetchCommand {
     recorder_.emplace(*record_, next, options_.executor == ExecutorKind::inline_);
     if (record_->replaced_unfinished())
       say("The run that was here before was not complete; this one begins anew.");
+  }
+
+  void begin_log(fetch::Observers& observers) {
+    log_.emplace(options_.log_file, options_.log_level);
+    log_->begin(plan_.flags ? plan_.label : list_name(), plan_.in_flight, plan_.workers);
+    observers.add(*log_);
+  }
+
+  void end_log(bool complete, int signal) {
+    log_->end(tally_, complete, signal);
+    if (!log_->trouble().empty()) say(log_->trouble());
   }
 
   void begin_intake(fetch::Source& source) {
@@ -289,6 +310,7 @@ class FetchCommand {
     pacing.per_origin =
         options_.per_origin ? static_cast<std::size_t>(*options_.per_origin) : plan_.in_flight;
     pacing.rate = options_.rate;
+    pacing.total_rate = options_.total_rate;
     // Enough to keep every worker busy between two of its messages. A thread takes its next call
     // before anybody can look at how the one before it ended.
     if (options_.executor == ExecutorKind::processes)
@@ -398,6 +420,7 @@ class FetchCommand {
   std::optional<fetch::Record> record_;
   std::optional<fetch::Recorder> recorder_;
   std::optional<fetch::Intake> intake_;
+  std::optional<fetch::EventLog> log_;
   bool stopped_at_trouble_ = false;
 
   std::mutex mutex_;  // guards what follows

@@ -111,11 +111,18 @@ std::optional<T> number_of(std::string_view text) {
   return number;
 }
 
-double parsed_rate(const std::string& text) {
-  const auto rate = number_of<double>(text);
-  if (!rate || !(*rate >= kLeastRate && *rate <= kMostRate))
-    throw CLI::ValidationError("--rate", "'" + text + "' is not a number from 0.001 to 1000000");
-  return *rate;
+void add_rate(CLI::App& app, const std::string& name, double& value, const std::string& help) {
+  app.add_option_function<std::string>(
+         name,
+         [name, &value](const std::string& text) {
+           const auto rate = number_of<double>(text);
+           if (!rate || !(*rate >= kLeastRate && *rate <= kMostRate))
+             throw CLI::ValidationError(name,
+                                        "'" + text + "' is not a number from 0.001 to 1000000");
+           value = *rate;
+         },
+         help)
+      ->type_name("R");
 }
 
 fetch::MaxErrors parsed_max_errors(const std::string& text) {
@@ -136,8 +143,10 @@ void declare_what(CLI::App& app, FetchOptions& options) {
       ->type_name("");
   app.add_flag("-a,--all", options.all, "Every country there is a flag of");
   app.add_flag("-e,--every", options.every, "AA to ZZ");
-  app.add_option("--from", options.from,
-                 "A list: .txt with a URL a line, .csv, .tsv, .jsonl, each also .gz; - for stdin")
+  app.add_option(
+         "--from", options.from,
+         "A list: .txt with a URL a line, .csv, .tsv, .jsonl, each also .gz; - for stdin; or a "
+         "folder of them")
       ->type_name("FILE");
   app.add_option("--url", options.url_column, "The list's column of URLs (default: url)")
       ->type_name("COLUMN");
@@ -178,10 +187,10 @@ void declare_how(CLI::App& app, FetchOptions& options) {
             "Transfers in flight in the whole run (default: 30)");
   add_count(app, "--per-origin", options.per_origin, 1,
             "Transfers in flight for each scheme://host:port (default: as -m)");
-  app.add_option_function<std::string>(
-         "--rate", [&options](const std::string& text) { options.rate = parsed_rate(text); },
-         "Requests a second for each scheme://host:port (default: no limit)")
-      ->type_name("R");
+  add_rate(app, "--rate", options.rate,
+           "Requests a second for each scheme://host:port (default: no limit)");
+  add_rate(app, "--total-rate", options.total_rate,
+           "Requests a second in the whole run (default: no limit)");
   add_choice<fetch::Order>(
       app, "--order", "ORDER", options.order,
       {{"completion", fetch::Order::completion}, {"input", fetch::Order::input}},
@@ -274,6 +283,14 @@ void declare_output(CLI::App& app, FetchOptions& options) {
   app.add_option("--metrics", options.metrics_file,
                  "Keep FILE up to date, each second, in Prometheus' text format")
       ->type_name("FILE");
+  app.add_option("--log", options.log_file,
+                 "Append what happens to FILE as lines of JSON, failed attempts included")
+      ->type_name("FILE");
+  add_choice<fetch::LogLevel>(app, "--log-level", "LEVEL", options.log_level,
+                              {{"info", fetch::LogLevel::info},
+                               {"warning", fetch::LogLevel::warning},
+                               {"error", fetch::LogLevel::error}},
+                              "What --log begins at: info, warning or error (default: info)");
   app.add_flag("--dry-run", options.dry_run, "Say what would be done; no network, no file");
 }
 

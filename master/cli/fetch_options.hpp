@@ -10,6 +10,7 @@
 
 #include "master/cli/server_options.hpp"
 #include "master/cli/transfer_options.hpp"
+#include "master/fetch/event_log.hpp"
 #include "master/fetch/max_errors.hpp"
 #include "master/fetch/run.hpp"
 #include "master/fetch/store/intake.hpp"
@@ -46,6 +47,7 @@ struct FetchOptions {
   int max_in_flight = 30;
   std::optional<int> per_origin;  // nothing: as max_in_flight
   double rate = 0;                // requests a second for each origin; 0: no limit
+  double total_rate = 0;          // likewise, for all of the run
   fetch::Order order = fetch::Order::completion;
   std::string worker_program;
   std::string hosts;  // their file; empty: this machine
@@ -80,6 +82,8 @@ struct FetchOptions {
   bool trace_futures = false;
   std::string summary_file;
   std::string metrics_file;
+  std::string log_file;
+  fetch::LogLevel log_level = fetch::LogLevel::info;
   bool dry_run = false;
 };
 

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "master/cli/validators.hpp"
+#include "worker/fetch/address_policy.hpp"
 #include "worker/fetch/media_type.hpp"
 #include "worker/fetch/settings.hpp"
 #include "worker/fetch/text.hpp"
@@ -114,6 +115,32 @@ std::string proxy_of(const std::string& given) {
   return proxy;
 }
 
+// As libcurl takes it: an IPv6 address is in brackets.
+bool is_resolve(std::string_view line) {
+  const auto host = line.find(':');
+  const auto port = host == line.npos ? host : line.find(':', host + 1);
+  if (host == 0 || port == line.npos) return false;
+  const std::string number(line.substr(host, port - host));  // with its colon
+  for (std::string_view rest = line.substr(port + 1);;) {
+    const auto comma = std::min(rest.find(','), rest.size());
+    if (!fetch::parse_endpoint(std::string(rest.substr(0, comma)) + number)) return false;
+    if (comma == rest.size()) return true;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+void add_resolve(const TransferOptions& options, v1::FetchSettings& settings) {
+  for (const std::string& given : options.resolve) {
+    const bool file = given.starts_with('@');
+    for (const std::string& line :
+         file ? lines_in("--resolve", given.substr(1)) : std::vector{given}) {
+      if (!is_resolve(line))
+        refuse("--resolve", "'" + line + "' is not HOST:PORT:ADDRESS,ADDRESS...");
+      settings.add_resolve(line);
+    }
+  }
+}
+
 std::string types_help() { return "Refuse bodies of other media types: image/gif, image/*, ..."; }
 
 void parse_types(const std::string& text, std::vector<std::string>& types) {
@@ -155,6 +182,19 @@ void declare_how(CLI::App& app, TransferOptions& options) {
   app.add_flag("--insecure", options.insecure, "Take any certificate");
   add_text(app, "--cert", options.certificate_file, "FILE", "The client's certificate");
   add_text(app, "--cert-key", options.key_file, "FILE", "Its key (default: the same file)");
+  app.add_option_function<std::string>(
+         "--tls-min",
+         [&options](const std::string& text) {
+           if (text != "1.2" && text != "1.3")
+             throw CLI::ValidationError("--tls-min", "'" + text + "' is not one of 1.2, 1.3");
+           options.least_tls = text == "1.3" ? v1::TLS_1_3 : v1::TLS_1_2;
+         },
+         "Refuse older TLS: 1.2 or 1.3 (default: what the system's OpenSSL is set to)")
+      ->type_name("VERSION");
+  app.add_option("--resolve", options.resolve,
+                 "An address instead of a look-up, 'HOST:PORT:ADDRESS,...'; @FILE: lines of a file")
+      ->type_name("LINE")
+      ->allow_extra_args(false);
   app.add_option_function<std::string>(
          "--http",
          [&options](const std::string& text) {
@@ -203,6 +243,8 @@ v1::FetchSettings settings_of(const TransferOptions& options) {
   settings.set_key_file(readable("--cert-key", options.key_file));
   if (!options.key_file.empty() && options.certificate_file.empty())
     refuse("--cert-key", "there is no --cert that it belongs to");
+  settings.set_least_tls(options.least_tls);
+  add_resolve(options, settings);
   settings.set_compressed(options.compressed);
   for (const std::string& type : options.accept_types) settings.add_accept_types(type);
   if (options.http == v1::HTTP_2 && !fetch::http2_is_safe())

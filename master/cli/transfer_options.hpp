@@ -26,6 +26,8 @@ struct TransferOptions {
   bool insecure = false;
   std::string certificate_file;
   std::string key_file;
+  v1::TlsVersion least_tls = v1::TLS_AUTO;
+  std::vector<std::string> resolve;  // "HOST:PORT:ADDRESS,...", or "@FILE"
   bool compressed = false;
   std::vector<std::string> accept_types;
   std::chrono::milliseconds first_byte_timeout{0};

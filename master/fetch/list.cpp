@@ -26,6 +26,12 @@ ListFormat format_of(std::string_view path) {
   return format;
 }
 
+bool is_list(std::string_view path) {
+  const ListFormat format = format_of(path);
+  if (format.gzip) path.remove_suffix(3);
+  return format.kind != ListKind::lines || ends_with_word(path, ".txt");
+}
+
 std::size_t Row::bytes() const {
   std::size_t bytes = sizeof *this + trouble.size();
   for (const auto& value : values) bytes += sizeof value + (value ? value->size() : 0);

@@ -12,7 +12,7 @@ namespace flagship::fetch {
 
 /// Which list, and what its columns mean. In a plain text file the one column is "line".
 struct List {
-  std::string path;             // "-": standard input
+  std::string path;             // "-": standard input; or a folder of lists
   std::string url{};            // the column of the URL; empty: "url", or "line"
   std::string key{};            // of what the user calls an item; empty: "key", if there is one
   std::string checksum{};       // of the SHA-256 that its body must have; empty: none
@@ -32,6 +32,8 @@ struct ListFormat {
 /// By the ending of its name, in any case: .csv, .tsv, .jsonl, each also with .gz; else a text
 /// file.
 ListFormat format_of(std::string_view path);
+/// Whether its ending says that it is a list: one of those, or .txt.
+bool is_list(std::string_view path);
 
 /// What is looked for in a list.
 struct Column {

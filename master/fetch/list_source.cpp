@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "common/os/unique_fd.hpp"
+#include "master/fetch/list_folder.hpp"
 #include "master/fetch/list_items.hpp"
 #include "master/fetch/list_text.hpp"
 #include "master/fetch/source.hpp"
@@ -235,8 +236,7 @@ std::unique_ptr<Source> from_list(const List& list, std::optional<std::size_t> l
     throw std::runtime_error("cannot read the list '" + list.path + "': " + std::strerror(errno));
   struct stat status {};
   const bool known = fstat(file.get(), &status) == 0;
-  if (known && S_ISDIR(status.st_mode))
-    throw std::runtime_error("cannot read the list '" + list.path + "': it is a folder");
+  if (known && S_ISDIR(status.st_mode)) return from_folder(list, limit, std::move(wake));
   const bool regular = known && S_ISREG(status.st_mode);
   return std::make_unique<ListSource>(list, std::move(file),
                                       regular ? static_cast<std::uint64_t>(status.st_size) : 0,
@@ -244,9 +244,11 @@ std::unique_ptr<Source> from_list(const List& list, std::optional<std::size_t> l
 }
 
 std::size_t count_items(const List& list, std::size_t most) {
-  ListText text(format_of(list.path), ListItems(list).columns());
   struct stat status {};
-  if (stat(list.path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return most;
+  const bool known = stat(list.path.c_str(), &status) == 0;
+  if (known && S_ISDIR(status.st_mode)) return count_in_folder(list, most);
+  ListText text(format_of(list.path), ListItems(list).columns());
+  if (!known || !S_ISREG(status.st_mode)) return most;
   const UniqueFd file(open(list.path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return most;
   std::size_t items = 0;

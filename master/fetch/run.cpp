@@ -186,6 +186,8 @@ v1::FetchResult Run::result_of(const ResultFuture& future, std::optional<WorkerD
     if (killed_) return error_result(v1::CANCELLED, "interrupted");
     death = died;
     return error_result(v1::WORKER_DIED, died.what());
+  } catch (const TaskTimeout&) {
+    return error_result(v1::TIMEOUT, "its worker did not answer, and was ended");
   } catch (const BrokenExecutor&) {
     throw;
   } catch (const std::exception& error) {

@@ -48,9 +48,9 @@ std::string fill_in(const std::string& url_template, const std::string& code);
 
 std::unique_ptr<Source> from_codes(Codes codes, std::string url_template);
 
-/// What a list says. A thread reads ahead a little, and `wake` is called from it when `next` may go
-/// on. Throws std::runtime_error with a sentence when the file cannot be opened, and
-/// std::invalid_argument for what no such list has.
+/// What a list says, or all lists in a folder. A thread reads ahead a little, and `wake` is called
+/// from it when `next` may go on. Throws std::runtime_error with a sentence when the file cannot be
+/// opened, and std::invalid_argument for what no such list has.
 std::unique_ptr<Source> from_list(const List& list, std::optional<std::size_t> limit,
                                   std::function<void()> wake);
 

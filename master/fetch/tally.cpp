@@ -83,6 +83,11 @@ void Observers::completed(const Item& item, const ResultFuture& future) {
   for (Observer* one : all_) one->completed(item, future);
 }
 
+void Observers::failed(const Item& item, int number, const v1::FetchResult& result,
+                       const Outcome& where) {
+  for (Observer* one : all_) one->failed(item, number, result, where);
+}
+
 void Observers::ended(const ItemReport& report, const Totals& totals) {
   for (Observer* one : all_) one->ended(report, totals);
 }

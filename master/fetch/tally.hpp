@@ -91,6 +91,8 @@ class Observers final : public Observer {
   void scheduled(const Item& item, const ResultFuture& future) override;
   void began(const Item& item, const ResultFuture& future) override;
   void completed(const Item& item, const ResultFuture& future) override;
+  void failed(const Item& item, int number, const v1::FetchResult& result,
+              const Outcome& where) override;
   void ended(const ItemReport& report, const Totals& totals) override;
   void heard(const PlanNews& news) override;
   std::optional<std::chrono::steady_clock::time_point> idle(const Totals& totals) override;

@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "tests/integration/cli_fixture.hpp"
+#include "tests/support/scripted_server.hpp"
 
 namespace flagship::testing {
 namespace {
@@ -15,6 +18,7 @@ using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -50,6 +54,32 @@ TEST_F(ListKinds, AllOfThemFetchTheSame) {
       std::filesystem::remove_all(here() / "out");
     }
   }
+}
+
+TEST_F(ListKinds, AFolderOfThemIsReadLikeOneAndGoneOnWith) {
+  std::filesystem::create_directory(here() / "lists");
+  write("lists/1.txt", url("br") + "\n" + url("zz") + "\n");
+  write("lists/2.jsonl", "{\"url\":\"" + url("us") + "\"}\n{\"url\":1}\n");
+  write("lists/3.csv", "url,id\n" + url("in") + ",1\n");
+  write("lists/about", "no list");
+  pack("lists/3.csv");
+  const Ended ended = fetch({"--from", "lists", "-o", "out"});
+  EXPECT_EQ(ended.exit_code, 1) << ended.err;
+  std::vector<std::string> outcomes;
+  for (const Json& line : json_lines(ended.out)) outcomes.push_back(line["outcome"]);
+  EXPECT_THAT(outcomes, ElementsAre("ok", "not_found", "ok", "error", "ok"));
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("List: lists\n"), HasSubstr("2.jsonl:2 ")));
+  EXPECT_THAT(files("out"), ElementsAre("br.gif", "in.gif", "us.gif"));
+  const Ended again = flagship({"fetch", "--resume", "out"});
+  EXPECT_THAT(again.err, HasSubstr("5 files on record from before: 3 downloaded"));
+}
+
+TEST_F(ListKinds, AFolderWithoutThemIsASentence) {
+  std::filesystem::create_directory(here() / "lists");
+  const Ended ended = fetch({"--from", "lists"});
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_THAT(ended.err, HasSubstr("the folder 'lists' holds no list"));
+  EXPECT_THAT(names_in(here()), ElementsAre("lists"));
 }
 
 TEST_F(ListKinds, ColumnsMakeUrlsKeysAndNames) {
@@ -165,6 +195,93 @@ TEST_F(Sight, ASummaryThatCannotBeWrittenIsASentence) {
   const Ended ended = flagship({"fetch", "BR", "--summary", "none/s.json"});
   EXPECT_EQ(ended.exit_code, 3);
   EXPECT_THAT(ended.err, HasSubstr("flagship fetch: cannot write 'none/s.json': No such file"));
+}
+
+class Log : public CliTest {
+ protected:
+  /// What is in the log, but for its times.
+  std::vector<Json> events() const {
+    auto lines = json_lines(read_file(here() / "log.jsonl"));
+    for (Json& line : lines) {
+      EXPECT_THAT(line["time"].get<std::string>(), MatchesRegex("20..-..-..T..:..:..\\.[0-9]{3}Z"));
+      line.erase("time");
+    }
+    return lines;
+  }
+  static std::vector<Json> of(const std::vector<Json>& all, const std::string& event) {
+    std::vector<Json> some;
+    for (const Json& one : all)
+      if (one["event"] == event) some.push_back(one);
+    return some;
+  }
+  Ended fetch(Words more) const {
+    more.insert(more.begin(),
+                {"fetch", "--from", "l.txt", "--allow-private", "--log", "log.jsonl"});
+    return flagship(std::move(more));
+  }
+
+  std::atomic<int> requests_ = 0;
+  ScriptedServer server_{each_request([this](Peer& peer, const std::string& request) {
+    if (asks_for(request, "/none")) return void(peer.send(response("404 Not Found", "")));
+    const bool busy = asks_for(request, "/busy") && ++requests_ == 1;
+    peer.send(response(busy ? "503 Busy\r\nRetry-After: 0" : "200 OK", "good"));
+  })};
+};
+
+TEST_F(Log, TellsOfEachAttemptAndEachItem) {
+  write("l.txt",
+        server_.url("/a") + "\n" + server_.url("/busy") + "\n" + server_.url("/none") + "\nbad\n");
+  for (const std::string& executor : kExecutors) {
+    requests_ = 0;
+    EXPECT_EQ(fetch({"-q", "-x", executor, "-o", executor}).exit_code, 1);
+    const auto all = events();
+    EXPECT_EQ(all.front()["event"], "begin");
+    EXPECT_EQ(all.front()["what"], "l.txt");
+    EXPECT_EQ(all.back(), Json::parse(R"({"level":"info","event":"end","ok":2,"not_found":1,
+        "skipped":0,"errors":1,"bytes":8,"complete":true,"signal":null})"));
+    const auto attempts = of(all, "attempt");
+    ASSERT_THAT(attempts, SizeIs(1));
+    EXPECT_EQ(attempts[0]["url"], server_.url("/busy"));
+    EXPECT_EQ(attempts[0]["attempt"], 1);
+    EXPECT_EQ(attempts[0]["class"], "http_status");
+    EXPECT_EQ(attempts[0]["status"], 503);
+    std::map<std::string, std::string> levels;
+    for (const Json& item : of(all, "item")) levels[item["key"]] = item["level"];
+    EXPECT_EQ(levels,
+              (std::map<std::string, std::string>{
+                  {"a", "info"}, {"busy", "info"}, {"none", "warning"}, {"line 4", "error"}}));
+    std::filesystem::remove(here() / "log.jsonl");
+  }
+}
+
+TEST_F(Log, IsAppendedToAndHoldsNoMoreThanIsAskedFor) {
+  write("log.jsonl", "{\"time\":\"2026-01-01T00:00:00.000Z\",\"event\":\"mine\"}\n");
+  write("l.txt", server_.url("/a") + "\n" + server_.url("/none") + "\nbad\n");
+  EXPECT_EQ(fetch({"-q", "--log-level", "error"}).exit_code, 1);
+  const auto all = events();
+  ASSERT_THAT(all, SizeIs(2));
+  EXPECT_EQ(all[0]["event"], "mine");
+  EXPECT_EQ(all[1]["class"], "bad_input");
+}
+
+TEST_F(Log, ShowsNoPassword) {
+  write("l.txt", "http://me:s3cret@" + server_.endpoint() + "/busy\n");
+  EXPECT_EQ(fetch({"-q"}).exit_code, 0);
+  EXPECT_THAT(of(events(), "attempt"), SizeIs(1));
+  EXPECT_THAT(read_file(here() / "log.jsonl"), Not(HasSubstr("s3cret")));
+}
+
+TEST_F(Log, ThatCannotBeWrittenEndsItBeforeItBegins) {
+  const Ended ended = flagship({"fetch", "BR", "--log", "none/log"});
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_THAT(ended.err, HasSubstr("cannot write the log 'none/log': No such file"));
+  EXPECT_THAT(names_in(here()), IsEmpty());
+}
+
+TEST_F(Log, ThatFindsNoRoomIsSaid) {
+  const Ended ended = flagship({"fetch", "BR", "--log", "/dev/full"});
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_THAT(ended.err, HasSubstr("The log '/dev/full' is not complete: No space left"));
 }
 
 TEST_F(Sight, MetricsAreKeptWhileItRuns) {

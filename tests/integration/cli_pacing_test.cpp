@@ -183,6 +183,18 @@ TEST_F(Pacing, ARateIsHeldForEachOriginOverAllWorkers) {
   }
 }
 
+TEST_F(Pacing, ARateOfTheWholeRunIsHeldOverAllOriginsAndWorkers) {
+  ManyOrigins servers(after(1ms));
+  std::vector<std::string> urls;
+  for (std::size_t i = 0; i < 8; ++i) urls.push_back(servers.url(i));
+  const Ended ended = flagship(fetch(list_of(urls, 5), {"--total-rate", "20"}));
+  EXPECT_EQ(ok_lines(ended), 40u);
+  const auto visits = servers.log();
+  ASSERT_THAT(visits, SizeIs(40));
+  // It takes two seconds, but for the time in which the workers came to be.
+  EXPECT_GE(visits.back().came - visits.front().came, 1s);
+}
+
 TEST_F(Pacing, ADeadOriginDoesNotHoldUpTheOthers) {
   std::string dead;
   ManyOrigins servers([&](const Visit& visit) { return Reply{.never = visit.origin == dead}; });

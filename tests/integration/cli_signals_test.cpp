@@ -229,6 +229,25 @@ TEST_F(Signals, AWorkerThatIsKilledInMidFileLeavesNoPartOfIt) {
   EXPECT_THAT(files(), SizeIs(1));
 }
 
+TEST_F(Signals, AWorkerThatHangsIsEndedAndItsFilesArriveAllTheSame) {
+  std::atomic<int> requests{0};
+  Event asked;
+  ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
+    if (++requests > 2) return void(peer.send(response("200 OK", "GIF89a")));
+    if (requests == 2) asked.set();
+    peer.hold();
+  }));
+  Program program(command({"fetch", "BR", "CN", "--base-url", server.url(""), "--allow-private",
+                           "--json", "-w", "1", "--timeout", "1s"}));
+  ASSERT_TRUE(asked.wait(kPatience));
+  for (const Program::Process& worker : program.workers()) ::kill(worker.pid, SIGSTOP);
+  const Ended ended = program.wait();
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  for (const Json& line : json_lines(ended.out)) EXPECT_EQ(line["attempts"], 2) << line;
+  EXPECT_THAT(files(), SizeIs(2));
+  expect_nothing_left(program);
+}
+
 TEST_F(Signals, AFileThatKillsEveryWorkerIsAnErrorAndTheRestArrives) {
   ScriptedServer server([&](Peer& peer) {
     while (const auto request = peer.request()) {

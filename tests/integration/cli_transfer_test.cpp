@@ -39,6 +39,17 @@ class Transfers : public CliTest {
     return words;
   }
 
+  /// Bytes that there are of a body whose end is not there yet.
+  std::size_t kept() const {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(here() / "downloads", error))
+      if (entry.path().extension() == ".part") {
+        const auto bytes = fs::file_size(entry.path(), error);
+        return error ? 0 : bytes;
+      }
+    return 0;
+  }
+
   /// How often each name is in the shards of the output folder.
   std::map<std::string, int> entries() const {
     std::map<std::string, int> found;
@@ -75,6 +86,12 @@ TEST_F(Transfers, OptionsThatMakeNoSenseAreUsageErrorsThatNameThem) {
            {"--cert", "missing"},
            {"--accept-type", "gif"},
            {"--http", "3"},
+           {"--tls-min", "1.1"},
+           {"--resolve", "host:80"},
+           {"--resolve", "host:0:10.0.0.1"},
+           {"--resolve", "host:80:10.0.0.1,elsewhere"},
+           {"--resolve", ":80:10.0.0.1"},
+           {"--resolve", "@missing"},
            {"--limit-rate", "fast"},
            {"--fsync", "often"},
            {"--sink", "zip"},
@@ -129,22 +146,37 @@ TEST_F(Transfers, SecretsReachTheServerAndShowNowhereElse) {
 
 // ---- bodies that are cut off --------------------------------------------------------------------
 
+std::string numbers(std::size_t at_least) {
+  std::string text;
+  for (int i = 0; text.size() < at_least; ++i) text += std::to_string(i) + ",";
+  return text;
+}
+
+/// Of the range that a request asks for; 0: of the whole.
+std::size_t first_byte_of(const std::string& request) {
+  const auto at = request.find("Range: bytes=");
+  return at == std::string::npos ? 0 : std::stoul(request.substr(at + 13));
+}
+
+/// An answer that promises all from `first` on and sends no more than `most` bytes of it.
+std::string part_of(const std::string& body, std::size_t first, std::size_t most,
+                    const std::string& etag = "\"1\"") {
+  const std::string range = std::to_string(first) + "-" + std::to_string(body.size() - 1) + "/" +
+                            std::to_string(body.size());
+  return (first == 0 ? "HTTP/1.1 200 OK\r\n"
+                     : "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes " + range + "\r\n") +
+         "ETag: " + etag + "\r\nContent-Length: " + std::to_string(body.size() - first) +
+         "\r\n\r\n" + body.substr(first, most);
+}
+
 TEST_F(Transfers, ABodyThatIsCutOffIsGoneOnWithByTheNextAttempt) {
-  std::string body;
-  for (int i = 0; body.size() < 2'000'000; ++i) body += std::to_string(i) + ",";
+  const std::string body = numbers(2'000'000);
   for (const std::string& executor : kExecutors) {
     std::atomic<int> ranges = 0;
     ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
-      const auto at = request.find("Range: bytes=");
-      const std::size_t first = at == std::string::npos ? 0 : std::stoul(request.substr(at + 13));
+      const std::size_t first = first_byte_of(request);
       ranges += first > 0 ? 1 : 0;
-      const std::string left = std::to_string(body.size() - first);
-      peer.send((first == 0 ? "HTTP/1.1 200 OK\r\n"
-                            : "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes " +
-                                  std::to_string(first) + "-" + std::to_string(body.size() - 1) +
-                                  "/" + std::to_string(body.size()) + "\r\n") +
-                "ETag: \"1\"\r\nContent-Length: " + left + "\r\n\r\n" +
-                body.substr(first, 700'000));
+      peer.send(part_of(body, first, 700'000));
       if (body.size() - first > 700'000) peer.close();
     }));
     list(server.url(""), 1);
@@ -155,6 +187,52 @@ TEST_F(Transfers, ABodyThatIsCutOffIsGoneOnWithByTheNextAttempt) {
     EXPECT_TRUE(read_file(here() / "downloads" / "0") == body);
     fs::remove_all(here() / "downloads");
   }
+}
+
+TEST_F(Transfers, ABodyWhoseWorkerIsKilledIsGoneOnWithByTheNextWorker) {
+  const std::string body = numbers(2'000'000);
+  std::mutex mutex;
+  std::vector<std::string> heads;
+  ScriptedServer server(each_request([&](Peer& peer, const std::string& request) {
+    const std::size_t first = first_byte_of(request);
+    {
+      const std::lock_guard lock(mutex);
+      heads.push_back(request);
+    }
+    peer.send(part_of(body, first, first == 0 ? 1'000'000 : body.size()));
+    if (first == 0) peer.hold();
+  }));
+  list(server.url(""), 1);
+  Program program(command(fetching({"--json"})));
+  ASSERT_TRUE(wait_until([&] { return kept() >= 500'000; }));
+  const std::size_t there = kept();
+  for (const auto& worker : program.workers()) ::kill(worker.pid, SIGKILL);
+  const Ended ended = program.wait();
+  EXPECT_EQ(ended.exit_code, 0) << ended.err;
+  EXPECT_EQ(by_key(ended.out).at("0")["attempts"], 2);
+  EXPECT_EQ(by_key(ended.out).at("0")["sha256"], sha256_of(body));
+  EXPECT_TRUE(read_file(here() / "downloads" / "0") == body);
+  EXPECT_THAT(files(), ElementsAre("0"));
+  ASSERT_THAT(heads, SizeIs(2));
+  EXPECT_GE(first_byte_of(heads[1]), there);
+  EXPECT_THAT(heads[1], HasSubstr("If-Range: \"1\"\r\n"));
+}
+
+TEST_F(Transfers, ABodyWhoseWorkerIsKilledIsFetchedAnewWhenItHasChanged) {
+  const std::string before = numbers(2'000'000), after(2'000'000, 'x');
+  std::atomic<int> requests = 0;
+  ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
+    if (++requests > 1) return void(peer.send(part_of(after, 0, after.size(), "\"2\"")));
+    peer.send(part_of(before, 0, 1'000'000));
+    peer.hold();
+  }));
+  list(server.url(""), 1);
+  Program program(command(fetching({"--json"})));
+  ASSERT_TRUE(wait_until([&] { return kept() >= 500'000; }));
+  for (const auto& worker : program.workers()) ::kill(worker.pid, SIGKILL);
+  EXPECT_EQ(program.wait().exit_code, 0);
+  EXPECT_TRUE(read_file(here() / "downloads" / "0") == after);
+  EXPECT_THAT(files(), ElementsAre("0"));
 }
 
 TEST_F(Transfers, APartOfWhatNeverCameIsSweptWhenTheRunIsOver) {

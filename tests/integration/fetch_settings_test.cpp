@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How requests are made: headers, secrets and whom they reach, cookies, a proxy, certificates.
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include <filesystem>
 #include <fstream>
@@ -25,6 +26,7 @@ using flagship::testing::over_tls;
 using flagship::testing::Peer;
 using flagship::testing::response;
 using flagship::testing::ScriptedServer;
+using flagship::testing::TlsRules;
 
 using Change = std::function<void(v1::FetchSettings&)>;
 
@@ -212,6 +214,39 @@ TEST_F(FetchSettings, CallsAProxyWithoutAddressADnsErrorForAllWhoWaitForIt) {
 
 // ---- certificates -------------------------------------------------------------------------------
 
+// ---- names --------------------------------------------------------------------------------------
+
+TEST_F(FetchSettings, AsksNobodyForTheAddressOfANameThatItIsTold) {
+  const FakeResolver resolver;
+  Witness there;
+  const std::string port = std::to_string(there.server.port());
+  const Change told = [&](v1::FetchSettings& settings) {
+    settings.add_resolve("elsewhere.example:" + port + ":127.0.0.9");
+    settings.add_resolve("here.example:" + port + ":127.0.0.1");
+  };
+  for (std::uint64_t i = 0; i < 20; ++i)
+    engine_->start(i, with(request("http://here.example:" + port + "/", ""), told));
+  wait();
+  for (std::uint64_t i = 0; i < 20; ++i)
+    EXPECT_EQ(results_[i].outcome(), v1::FETCH_OK) << results_[i].reason();
+  EXPECT_EQ(resolver.lookups(), 0);
+  EXPECT_TRUE(holds(there.heads.at(0), "Host: here.example:" + port)) << there.heads[0];
+}
+
+TEST_F(FetchSettings, ConnectsToNoPrivateAddressForBeingTold) {
+  Witness there;
+  const std::string port = std::to_string(there.server.port());
+  auto refused =
+      with(request("http://here.example:" + port + "/"), [&](v1::FetchSettings& settings) {
+        settings.add_resolve("here.example:" + port + ":127.0.0.1");
+      });
+  refused.mutable_limits()->set_allow_private(false);
+  EXPECT_EQ(run(refused).error_class(), v1::REFUSED_ADDRESS);
+  EXPECT_EQ(there.server.connections(), 0);
+}
+
+// ---- certificates -------------------------------------------------------------------------------
+
 class SecureSettings : public SecureFetch {};
 
 TEST_F(SecureSettings, TrustsTheFileThatItIsToldInsteadOfTheUsual) {
@@ -226,6 +261,41 @@ TEST_F(SecureSettings, TrustsTheFileThatItIsToldInsteadOfTheUsual) {
                 .outcome(),
             v1::FETCH_OK);
   EXPECT_EQ(get(https(server, "/")).error_class(), v1::TLS) << "no connection outlives its trust";
+}
+
+TEST_F(SecureSettings, RefusesTlsThatIsOlderThanItMayBe) {
+  ScriptedServer old(over_tls(certificate_, good(), {.newest = TLS1_2_VERSION}));
+  ScriptedServer fresh(over_tls(certificate_, good()));
+  const auto at_least = [](v1::TlsVersion least) {
+    return [least](v1::FetchSettings& settings) { settings.set_least_tls(least); };
+  };
+  EXPECT_EQ(run(with(request(https(old, "/")), at_least(v1::TLS_1_2))).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(run(with(request(https(old, "/")), at_least(v1::TLS_1_3))).error_class(), v1::TLS);
+  EXPECT_EQ(run(with(request(https(fresh, "/")), at_least(v1::TLS_1_3))).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(SecureSettings, ShowsItsCertificateToTheOriginThatItIsForAndToNoOther) {
+  const TlsRules careful{.wants_certificate = true};
+  ScriptedServer other(over_tls(certificate_, good(), careful));
+  ScriptedServer server(
+      over_tls(certificate_, each_request([&](Peer& peer, const auto& request) {
+                 peer.send(asks_for(request, "/away")
+                               ? response("302 Found\r\nLocation: " + https(other, "/"), "")
+                               : response("200 OK", "good"));
+               }),
+               careful));
+  const Certificate mine;
+  mine.save((folder_ / "mine.pem").string());
+  mine.save_key((folder_ / "mine.key").string());
+  const Change known = [&](v1::FetchSettings& settings) {
+    settings.set_certificate_file((folder_ / "mine.pem").string());
+    settings.set_key_file((folder_ / "mine.key").string());
+  };
+  EXPECT_EQ(get(https(server, "/")).outcome(), v1::FETCH_ERROR);
+  EXPECT_EQ(run(with(request(https(server, "/")), known)).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(run(with(request(https(other, "/")), known)).outcome(), v1::FETCH_OK);
+  EXPECT_EQ(run(with(request(https(server, "/away")), known)).outcome(), v1::FETCH_ERROR);
+  EXPECT_EQ(other.requests(), 1);
 }
 
 TEST_F(SecureSettings, TakesAnyCertificateWhenToldTo) {

@@ -90,10 +90,15 @@ void Certificate::save_key(const std::string& path) const {
   std::fclose(file);
 }
 
-ScriptedServer::Script over_tls(const Certificate& certificate, ScriptedServer::Script script) {
+ScriptedServer::Script over_tls(const Certificate& certificate, ScriptedServer::Script script,
+                                const TlsRules& rules) {
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   must(SSL_CTX_use_certificate(context.get(), certificate.parts_->certificate.get()) == 1);
   must(SSL_CTX_use_PrivateKey(context.get(), certificate.parts_->key.get()) == 1);
+  must(SSL_CTX_set_max_proto_version(context.get(), rules.newest) == 1);
+  if (rules.wants_certificate)
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                       [](int, X509_STORE_CTX*) { return 1; });
   return [context, script = std::move(script)](Peer& peer) {
     Session session(SSL_new(context.get()));
     SSL_set_fd(session.get(), peer.socket());

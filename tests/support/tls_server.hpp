@@ -15,6 +15,12 @@ struct Validity {
   long until = 3600;
 };
 
+/// What a server wants of its clients.
+struct TlsRules {
+  int newest = 0;                  // version, as OpenSSL numbers them; 0: any
+  bool wants_certificate = false;  // any will do
+};
+
 /// A key and a self-signed certificate, made anew.
 class Certificate {
  public:
@@ -30,12 +36,13 @@ class Certificate {
 
  private:
   friend ScriptedServer::Script over_tls(const Certificate& certificate,
-                                         ScriptedServer::Script script);
+                                         ScriptedServer::Script script, const TlsRules& rules);
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };
 
 /// `script`, with TLS between it and the client. The connection ends without TLS's good-bye.
-ScriptedServer::Script over_tls(const Certificate& certificate, ScriptedServer::Script script);
+ScriptedServer::Script over_tls(const Certificate& certificate, ScriptedServer::Script script,
+                                const TlsRules& rules = {});
 
 }  // namespace flagship::testing

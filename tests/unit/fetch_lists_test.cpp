@@ -137,12 +137,57 @@ TEST_F(Lists, OneThatCannotBeOpenedIsRefusedByName) {
   }
 }
 
-TEST_F(Lists, AFolderIsNone) {
+TEST_F(Lists, AFolderIsAllListsInItInTheOrderOfTheirNames) {
+  file("{\"url\":\"http://h/3\"}\n", "c.jsonl");
+  file("id,url\n7,http://h/1\n", "a.csv");
+  file("bad\nhttp://h/2\n", "b.txt");
+  file("", "d.txt");
+  file("http://h/0\n", ".hidden.txt");
+  file("http://h/0\n", "README.md");
+  std::filesystem::create_directory(folder_ / "e.txt");
+  std::filesystem::create_symlink("nowhere", folder_ / "f.txt");
+  const auto read = all({folder_});
+  ASSERT_THAT(read, SizeIs(4));
+  EXPECT_EQ(read[0].url, "http://h/1");
+  EXPECT_THAT(read[1].trouble, AllOf(HasSubstr("b.txt:1 "), HasSubstr("no http or https URL")));
+  EXPECT_EQ(read[2].url, "http://h/2");
+  EXPECT_EQ(read[3].url, "http://h/3");
+  for (std::size_t i = 0; i < read.size(); ++i) EXPECT_EQ(read[i].index, i);
+  EXPECT_THAT(all({folder_}, 3), SizeIs(3));
+  EXPECT_EQ(count_items({folder_}, 100), 4u);
+  EXPECT_EQ(count_items({folder_}, 3), 3u);
+}
+
+TEST_F(Lists, TheListsOfAFolderMustHaveTheColumnsThatAreAskedFor) {
+  file("url,set\nhttp://h/1,a\n", "a.csv");
+  file("url\nhttp://h/2\n", "b.csv");
+  try {
+    count_items({folder_, "set"}, 1);
+    ADD_FAILURE() << "counted";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("'set'"), HasSubstr("b.csv")));
+  }
+}
+
+TEST_F(Lists, AFolderGuessesItsItemsUntilItHasReadThem) {
+  file("http://h/1\nhttp://h/2\n", "a.txt");
+  file("http://h/3\nhttp://h/4\n", "b.txt");
+  const auto source = open({folder_});
+  EXPECT_EQ(source->size(), std::nullopt);
+  next(*source);
+  ASSERT_TRUE(source->expected());
+  EXPECT_EQ(source->expected()->items, 4u);
+  while (next(*source)) continue;
+  EXPECT_EQ(source->size(), 4u);
+}
+
+TEST_F(Lists, AFolderWithoutListsIsRefused) {
+  file("http://h/1\n", "urls");
   try {
     open({folder_});
     ADD_FAILURE() << "opened";
   } catch (const std::runtime_error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("it is a folder"));
+    EXPECT_THAT(error.what(), HasSubstr("holds no list"));
   }
 }
 

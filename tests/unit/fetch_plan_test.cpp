@@ -146,6 +146,7 @@ TEST(Plan, LimitsForEachOriginAreWhatWasAskedFor) {
   EXPECT_EQ(parse({}).rate, 0);
   EXPECT_EQ(parse({"--rate", "0.5"}).rate, 0.5);
   EXPECT_EQ(parse({"--rate", "20"}).rate, 20);
+  EXPECT_EQ(parse({"--total-rate", "7"}).total_rate, 7);
 }
 
 TEST(Plan, MaxErrorsAreANumberOrAShare) {

@@ -282,6 +282,32 @@ TEST(Schedule, ARateIsKeptThoughItsOriginHadNothingToDoForAMoment) {
   EXPECT_THAT(turned.begin(), IsEmpty());
 }
 
+TEST(Schedule, ARateOfTheWholeRunIsKeptOverAllOrigins) {
+  Turned turned({.in_flight = 100, .per_origin = 100, .rate = 100, .total_rate = 5});
+  turned.add("a", 100);
+  turned.add("b", 100);
+  std::vector<Time> begun;
+  std::map<std::string, std::size_t> by_origin;
+  for (int step = 0; step < 4000; ++step, turned.now += 1ms) {
+    for (const auto& [origin, count] : turned.begun_by_origin()) {
+      begun.insert(begun.end(), count, turned.now);
+      by_origin[origin] += count;
+    }
+    ASSERT_LE(*turned.plan.next_wake(), begun.back() + 200ms);
+  }
+  EXPECT_THAT(begun, SizeIs(20));
+  for (std::size_t i = 1; i < begun.size(); ++i) EXPECT_EQ(begun[i] - begun[i - 1], 200ms);
+  EXPECT_EQ(by_origin["a"], 10u);
+}
+
+TEST(Schedule, WhatWasTakenBackIsNoRequestOfTheWholeRunEither) {
+  Turned turned({.in_flight = 10, .per_origin = 10, .total_rate = 1});
+  turned.add("a");
+  ASSERT_THAT(turned.begin(), SizeIs(1));
+  turned.plan.put_back(0, turned.now);
+  EXPECT_THAT(turned.begin(), SizeIs(1));
+}
+
 TEST(Schedule, WhatWasTakenBackIsNoRequest) {
   Turned turned({.in_flight = 10, .per_origin = 10, .rate = 1});
   turned.add("a");

@@ -83,6 +83,8 @@ class FetchRunner {
       Reader in(call.payload);
       waiting_.push_back({call, in.get<v1::FetchRequest>(), {}});
       waiting_.back().call.payload = {};
+      // Another worker died over it, and may have left the beginning.
+      if (call.attempt > 1) waiting_.back().request.set_resume(true);
     } catch (const SerializationError& error) {
       answer(call, wire::CallEnding::bad_arguments,
              wire::pack_exception(std::make_exception_ptr(error)));

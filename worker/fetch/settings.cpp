@@ -53,11 +53,21 @@ void Settings::prepare() {
   if (!fields_.bearer().empty())
     lines_.push_back({"Authorization: Bearer " + fields_.bearer(), false});
   if (compressed()) lines_.push_back({kAcceptEncoding, true});
+  chain_resolve();
   accepted_.assign(fields_.accept_types().begin(), fields_.accept_types().end());
   http2_ = fields_.http() != v1::HTTP_1_1 && http2_is_safe();
   keeps_secrets_ =
       !fields_.certificate_file().empty() || !fields_.netrc_file().empty() ||
       std::any_of(lines_.begin(), lines_.end(), [](const Line& line) { return !line.harmless; });
+}
+
+// libcurl only reads them.
+void Settings::chain_resolve() {
+  resolve_.reserve(static_cast<std::size_t>(fields_.resolve_size()));
+  for (std::string& line : *fields_.mutable_resolve()) {
+    resolve_.push_back({line.data(), nullptr});
+    if (resolve_.size() > 1) resolve_[resolve_.size() - 2].next = &resolve_.back();
+  }
 }
 
 void Settings::apply(CURL* easy) const {
@@ -73,6 +83,10 @@ void Settings::apply(CURL* easy) const {
     set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
   }
+  if (fields_.least_tls() != v1::TLS_AUTO)
+    set(easy, CURLOPT_SSLVERSION,
+        fields_.least_tls() == v1::TLS_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2);
+  if (!resolve_.empty()) set(easy, CURLOPT_RESOLVE, const_cast<curl_slist*>(resolve_.data()));
   show_certificate(easy, false);
   if (fields_.netrc_file().empty()) return;
   set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_OPTIONAL));

@@ -44,11 +44,13 @@ class Settings {
 
   explicit Settings(const std::string& bytes) : source_(bytes) {}
   void prepare();
+  void chain_resolve();
 
   const std::string source_;
   v1::FetchSettings fields_;
   std::vector<Line> lines_;
   std::vector<std::string> accepted_;
+  std::vector<curl_slist> resolve_;  // of lines of fields_
   bool http2_ = false;
   bool keeps_secrets_ = false;
 };

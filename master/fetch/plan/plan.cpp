@@ -19,7 +19,8 @@ PlanSettings checked(PlanSettings settings) {
 
 }  // namespace
 
-Plan::Plan(const PlanSettings& settings) : settings_(checked(settings)), sweep_at_(kMostIdle) {}
+Plan::Plan(const PlanSettings& settings)
+    : settings_(checked(settings)), rate_(settings_.total_rate), sweep_at_(kMostIdle) {}
 
 // ---- items --------------------------------------------------------------------------------------
 
@@ -38,7 +39,7 @@ void Plan::add(Id id, std::string_view name, Time now) {
 std::optional<Plan::Id> Plan::next(Time now) {
   wake(now);
   if (handed_out_ > places_ && now >= look_at_) look_over(now);
-  if (ready_.empty() || places_ >= settings_.in_flight) return std::nullopt;
+  if (ready_.empty() || places_ >= settings_.in_flight || rate_.next() > now) return std::nullopt;
   Origin& origin = *ready_.begin()->origin;
   const Id id = source_of(origin)->first();
   Entry& entry = entries_[id];
@@ -48,6 +49,7 @@ std::optional<Plan::Id> Plan::next(Time now) {
   if (last_ended_ == Time()) last_ended_ = now;
   if (entry.retry) ++origin.retries_out;
   origin.rate.take(now);
+  rate_.take(now);
   origin.turn = ++turn_;
   refresh(origin, now);
   return id;
@@ -59,6 +61,7 @@ void Plan::put_back(Id id, Time now) {
   --handed_out_;
   if (entry.retry) --origin.retries_out;
   origin.rate.give_back();
+  rate_.give_back();
   move(id, entry.retry ? &origin.again : &origin.fresh, true);
   refresh(origin, now);
 }
@@ -157,6 +160,8 @@ std::optional<Time> Plan::next_wake() const {
   if (!timers_.empty()) sooner(timers_.begin()->first);
   if (!blocked_.empty()) sooner(blocked_.begin()->until);
   if (handed_out_ > places_) sooner(look_at_);
+  const bool rated = settings_.total_rate > 0 && !ready_.empty() && places_ < settings_.in_flight;
+  if (rated) sooner(rate_.next());
   return next;
 }
 

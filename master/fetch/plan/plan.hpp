@@ -24,6 +24,7 @@ struct PlanSettings {
   std::size_t in_flight = 30;   // over all workers
   std::size_t per_origin = 30;  // likewise, for each origin
   double rate = 0;              // requests a second for each origin; 0: no limit
+  double total_rate = 0;        // likewise, for all of them together
   std::size_t ahead = 0;        // handed out beyond what can be in flight, at most
 };
 
@@ -164,6 +165,7 @@ class Plan {
   void sweep(Time now);
 
   const PlanSettings settings_;
+  RequestRate rate_;            // of all origins together
   std::vector<Entry> entries_;  // by id
   std::unordered_map<std::string, Origin, Hash, std::equal_to<>> origins_;
   std::set<Turn> ready_;     // may begin something now

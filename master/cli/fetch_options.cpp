@@ -143,10 +143,8 @@ void declare_what(CLI::App& app, FetchOptions& options) {
       ->type_name("");
   app.add_flag("-a,--all", options.all, "Every country there is a flag of");
   app.add_flag("-e,--every", options.every, "AA to ZZ");
-  app.add_option(
-         "--from", options.from,
-         "A list: .txt with a URL a line, .csv, .tsv, .jsonl, each also .gz; - for stdin; or a "
-         "folder of them")
+  app.add_option("--from", options.from,
+                 "A list (.txt, .csv, .tsv, .jsonl; also .gz), a folder of lists, or - for stdin")
       ->type_name("FILE");
   app.add_option("--url", options.url_column, "The list's column of URLs (default: url)")
       ->type_name("COLUMN");

@@ -370,11 +370,12 @@ TEST_F(Lists, AnEmptyOneIsAllWellAndSaysSo) {
 }
 
 TEST_F(Lists, OnesThatCannotBeReadEndWithASentence) {
-  for (const std::string name : {"none.txt", "."}) {
+  const std::pair<std::string, std::string> lists[] = {
+      {"none.txt", "cannot read the list 'none.txt'"}, {".", "the folder '.' holds no list"}};
+  for (const auto& [name, sentence] : lists) {
     const Ended ended = flagship({"fetch", "--from", name});
     EXPECT_EQ(ended.exit_code, 3);
-    EXPECT_THAT(ended.err,
-                AllOf(HasSubstr("cannot read the list '" + name + "'"), Not(HasSubstr("site:"))));
+    EXPECT_THAT(ended.err, AllOf(HasSubstr(sentence), Not(HasSubstr("site:"))));
   }
   EXPECT_THAT(names_in(here()), IsEmpty());
 }

@@ -68,9 +68,10 @@ std::uint64_t size_of(int file) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-bool append_end(int file) {
-  const std::array<char, kEndOfTar> zeros{};
-  return ::write(file, zeros.data(), zeros.size()) == static_cast<ssize_t>(zeros.size());
+// Its zeros are a hole, which needs no room: there may be none left on the disk.
+bool end_at(int file, std::uint64_t end) {
+  return ::ftruncate(file, static_cast<off_t>(end)) == 0 &&
+         ::ftruncate(file, static_cast<off_t>(end + kEndOfTar)) == 0;
 }
 
 bool recover(const std::string& folder, unsigned number) {
@@ -82,8 +83,8 @@ bool recover(const std::string& folder, unsigned number) {
     ::unlink(temporary.c_str());
     return false;
   }
-  if (::ftruncate(file.get(), static_cast<off_t>(end)) != 0 || !append_end(file.get()) ||
-      ::fdatasync(file.get()) != 0 || !complete_shard(folder, temporary, finished_shard(number)))
+  if (!end_at(file.get(), end) || ::fdatasync(file.get()) != 0 ||
+      !complete_shard(folder, temporary, finished_shard(number)))
     throw std::system_error(errno, std::generic_category(), "cannot complete " + temporary);
   return true;
 }

@@ -303,7 +303,7 @@ void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
     if (key == kWakeKey)
       waker_->clear();
     else if (key == kOutputsKey)
-      outputs_.read();
+      read_outputs();
     else if (key < kConnectKey)
       dead.push_back(static_cast<std::uint32_t>(key));
     starts = starts || key == kStartsKey;
@@ -312,6 +312,16 @@ void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
   if (n > 0) read_results(out);
   for (const std::uint32_t id : dead) reap(workers_[id], out);
   if (n > 0 && !blocked_.empty()) flush_unsent();
+}
+
+// A clone may print before the zygote has told of it.
+void LocalFleet::read_outputs() {
+  for (const Worker& worker : workers_) {
+    if (!worker.ordered) continue;
+    if (const pid_t pid = worker.claims.pid().load(); pid != 0)
+      outputs_.started(worker.ref.id, pid);
+  }
+  outputs_.read();
 }
 
 void LocalFleet::read_results(Happenings& out) {

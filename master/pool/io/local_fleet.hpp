@@ -80,6 +80,7 @@ class LocalFleet final : public Fleet {
   };
 
   void flush_unsent();
+  void read_outputs();
   void read_results(Happenings& out);
   void read_starts(Happenings& out);
   void adopt(Worker& worker, pid_t pid);

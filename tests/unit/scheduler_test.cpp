@@ -672,6 +672,27 @@ TEST_F(Uneven, calls_of_a_silent_worker_are_taken_back_while_another_is_idle) {
   EXPECT_EQ(task_of(play.tickets_for(idle)[0]), task_of(held[2])) << "the older one first";
 }
 
+TEST(Overlapping,
+     calls_that_wait_behind_others_are_taken_back_while_another_worker_could_run_them) {
+  Play play{Settings{.max_workers = 2, .concurrency = 4, .rebalance_after = 10ms}};
+  const auto workers = play.warm_up(2, 2ms);
+  play.submit(6);
+  const auto held = play.tickets_for(workers[0]);
+  auto others = play.tickets_for(workers[1]);
+  ASSERT_THAT(held, SizeIs(3));
+  ASSERT_THAT(others, SizeIs(3));
+  others.resize(2);
+  play.results(workers[1], others, {}, 2ms);
+  ASSERT_EQ(play.scheduler.next_tick(), play.now + 10ms);
+  play.now += 10ms;
+  play.tick();
+  ASSERT_THAT(play.out.take_backs, SizeIs(1));
+  ASSERT_EQ(play.out.take_backs[0].worker, workers[0]);
+  play.take_back(workers[0], {held[2]});
+  ASSERT_THAT(play.tickets_for(workers[1]), SizeIs(1));
+  EXPECT_EQ(task_of(play.tickets_for(workers[1])[0]), task_of(held[2]));
+}
+
 TEST_F(Uneven, nothing_is_taken_back_from_a_worker_that_delivered_lately) {
   play.now += 9ms;
   play.results(busy, {held[0]}, {}, 2ms);

@@ -414,7 +414,8 @@ void Scheduler::proceed(Time now, Commands& out) {
     dispatch(now, out);
   }
   if (stopping_ && tasks_.queued() == 0 && held_ == 0) drain_all(out);
-  const bool uneven = tasks_.queued() == 0 && !workers_.ahead().empty() && !workers_.idle().empty();
+  const bool uneven =
+      tasks_.queued() == 0 && !workers_.ahead().empty() && !workers_.roomy().empty();
   if (!uneven) rebalance_at_.reset();
   if (uneven && !rebalance_at_) rebalance_at_ = now + settings_.rebalance_after;
 }
@@ -459,8 +460,10 @@ void Scheduler::dispatch(Time now, Commands& out) {
     const bool idle = !workers_.idle().empty();
     // What workers that are coming will run is left for them.
     if (!idle && tasks_.queued() <= workers_.starting()) return;
-    const std::uint32_t id =
-        idle ? workers_.idle().last() : workers_.partial().at(turn_++ % workers_.partial().size());
+    const std::uint32_t id = idle ? workers_.idle().last()
+                             : !workers_.roomy().empty()
+                                 ? workers_.roomy().last()
+                                 : workers_.partial().at(turn_++ % workers_.partial().size());
     const std::size_t its = settings_.agents.empty() ? 1 : workers_[id].concurrency;
     const std::size_t share =
         std::min(tasks_.queued(), (tasks_.queued() * its + hands - 1) / hands);
@@ -503,8 +506,8 @@ void Scheduler::give(std::uint32_t id, std::uint32_t count, Time now, Commands& 
   workers_.refresh(id);
 }
 
-// While some are idle and the queue is empty, a worker that has been silent gives up half of what
-// it holds ahead.
+// While some could run more and the queue is empty, a worker that has been silent gives up half of
+// what it holds ahead.
 void Scheduler::rebalance(Time now, Commands& out) {
   if (!rebalance_at_ || *rebalance_at_ > now) return;
   rebalance_at_.reset();

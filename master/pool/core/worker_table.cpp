@@ -24,7 +24,7 @@ WorkerTable::WorkerTable(const Settings& settings)
       workers_(settings.max_workers),
       lives_(settings.max_workers, Life::none) {
   const std::uint32_t n = settings.max_workers;
-  for (IndexSet* set : {&idle_, &partial_, &ahead_, &vacant_, &ready_, &backing_off_})
+  for (IndexSet* set : {&idle_, &partial_, &roomy_, &ahead_, &vacant_, &ready_, &backing_off_})
     set->resize(n);
   for (std::uint32_t id = n; id-- > 0;) {  // so that 0 is the first to be started
     workers_[id].agent = id >= first_agent();
@@ -81,6 +81,7 @@ void WorkerTable::refresh(std::uint32_t id) {
   const bool open = free > 0 && (worker.held == 0 || free >= window(worker) / 4);
   idle_.put(id, open && worker.held == 0);
   partial_.put(id, open && worker.held > 0);
+  roomy_.put(id, open && worker.held < worker.concurrency);
   ahead_.put(id, worker.life == Life::ready && worker.held > worker.concurrency);
   vacant_.put(id, worker.life == Life::none);
   ready_.put(id, worker.life == Life::ready);

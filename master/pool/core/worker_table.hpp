@@ -83,6 +83,7 @@ class WorkerTable {
 
   const IndexSet& idle() const { return idle_; }        // ready, holds nothing
   const IndexSet& partial() const { return partial_; }  // ready, holds something, has credit
+  const IndexSet& roomy() const { return roomy_; }      // of either, runs fewer than it may
   const IndexSet& ahead() const { return ahead_; }      // holds more than it runs
   const IndexSet& vacant() const { return vacant_; }    // no process, none coming
   const IndexSet& ready() const { return ready_; }      // neither coming nor going
@@ -103,7 +104,7 @@ class WorkerTable {
   const Settings& settings_;
   std::vector<Worker> workers_;
   std::vector<Life> lives_;  // as of the last refresh
-  IndexSet idle_, partial_, ahead_, vacant_, ready_, backing_off_;
+  IndexSet idle_, partial_, roomy_, ahead_, vacant_, ready_, backing_off_;
   std::uint32_t starting_ = 0;
   std::uint32_t leaving_ = 0;
   std::uint32_t awaited_ = 0;  // agents that may never come

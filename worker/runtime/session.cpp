@@ -157,7 +157,8 @@ bool Session::finish(const wire::AssignedCall& call, wire::CallEnding ending, st
   busy_ += wall;
   if (!oldest_unsent_) oldest_unsent_ = Clock::now();
   if (welcome_.max_rss > 0) weigh(wall);
-  // What took its time waits for no company, but where calls overlap: then it comes at once.
+  // What took so long is not to wait for company as well. Where calls overlap each may take long,
+  // and many end together: there it is the runner's affair.
   const bool slow = welcome_.concurrency == 1 && wall >= welcome_.flush_after;
   if (large || too_big_ || slow || writer_.batched_bytes() >= kBatchBytes) flush();
   return true;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "flagship/serializer.hpp"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdint>
-
-#include "flagship/serializer.hpp"
 
 namespace flagship::detail {
 

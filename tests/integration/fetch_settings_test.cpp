@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,15 @@ bool holds(const std::string& text, const std::string& part) {
 
 /// Keeps the heads of its requests; "/away" leads to `target`.
 class Witness {
+  std::mutex mutex_;  // each connection has a thread
+
  public:
   explicit Witness(std::string target = {})
       : server(each_request([this, target](Peer& peer, const std::string& request) {
-          heads.push_back(request);
+          {
+            const std::lock_guard lock(mutex_);
+            heads.push_back(request);
+          }
           peer.send(asks_for(request, "/away") ? response("302 Found\r\nLocation: " + target, "")
                                                : response("200 OK\r\nSet-Cookie: crumb=1", "good"));
         })) {}

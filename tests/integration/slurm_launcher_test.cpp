@@ -117,9 +117,10 @@ TEST_F(SlurmLauncherTest, whether_this_is_an_allocation_is_in_the_environment) {
   EXPECT_EQ(Allocation::around_us().nodes, 4);
 }
 
+// A TERM that meets the new process before it is sleep is swallowed by the trap that it still has.
 TEST_F(SlurmLauncherTest, a_job_that_waits_in_the_queue_is_cancelled_by_a_stop) {
   stand_in("srun",
-           "trap 'echo cancelled > \"$LOGS/cancelled\"; kill $!; exit 1' TERM\n"
+           "trap 'echo cancelled > \"$LOGS/cancelled\"; kill -KILL $!; exit 1' TERM\n"
            "sleep 1000 & echo $$ > \"$LOGS/agents\"; wait");
   const auto slurm = launcher();
   ASSERT_EQ(slurm->start(agent(0)), "");
@@ -131,7 +132,7 @@ TEST_F(SlurmLauncherTest, a_job_that_waits_in_the_queue_is_cancelled_by_a_stop) 
 
 TEST_F(SlurmLauncherTest, what_a_job_waits_for_is_told_when_it_has_waited_too_long) {
   stand_in("srun",
-           "trap 'echo srun: Force Terminated >&2; kill $!; exit 1' TERM\n"
+           "trap 'echo srun: Force Terminated >&2; kill -KILL $!; exit 1' TERM\n"
            "echo 'srun: job 7 queued and waiting for resources' >&2\n"
            "sleep 1000 & echo $$ > \"$LOGS/agents\"; wait");
   const auto slurm = launcher();
@@ -160,7 +161,7 @@ TEST_F(SlurmLauncherTest, what_an_agent_says_is_not_taken_for_slurms_words) {
 
 TEST_F(SlurmLauncherTest, the_end_of_a_launcher_cancels_its_jobs) {
   stand_in("srun",
-           "trap 'echo cancelled > \"$LOGS/cancelled\"; kill $!; exit 1' TERM\n"
+           "trap 'echo cancelled > \"$LOGS/cancelled\"; kill -KILL $!; exit 1' TERM\n"
            "sleep 1000 & echo $$ > \"$LOGS/agents\"; wait");
   {
     const auto slurm = launcher();

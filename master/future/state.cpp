@@ -274,11 +274,15 @@ void CompletionQueue::add(Watch& watch, Ref<StateBase> state) {
 }
 
 void CompletionQueue::completed(Watch& watch) noexcept {
-  const std::lock_guard lock(mutex_);
-  watch.next = nullptr;
-  (last_ != nullptr ? last_->next : first_) = &watch;
-  last_ = &watch;
-  if (std::exchange(waiting_, false)) condition_.notify_one();
+  std::shared_ptr<std::condition_variable> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    watch.next = nullptr;
+    (last_ != nullptr ? last_->next : first_) = &watch;
+    last_ = &watch;
+    if (std::exchange(waiting_, false)) waiting = condition_;
+  }
+  if (waiting) waiting->notify_one();
 }
 
 Watch* CompletionQueue::take(Deadline deadline) {
@@ -288,8 +292,8 @@ Watch* CompletionQueue::take(Deadline deadline) {
     if (deadline && *deadline <= Clock::now()) return nullptr;
     waiting_ = true;
     if (!deadline) {
-      condition_.wait(lock);
-    } else if (condition_.wait_until(lock, *deadline) == std::cv_status::timeout &&
+      condition_->wait(lock);
+    } else if (condition_->wait_until(lock, *deadline) == std::cv_status::timeout &&
                first_ == nullptr) {
       waiting_ = false;
       return nullptr;
@@ -305,7 +309,7 @@ Watch* CompletionQueue::take(Deadline deadline) {
 void CompletionQueue::interrupt() {
   const std::lock_guard lock(mutex_);
   interrupted_ = true;
-  condition_.notify_one();
+  condition_->notify_one();
 }
 
 void log_dropped_exception(std::string_view where) noexcept {

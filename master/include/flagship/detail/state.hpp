@@ -201,8 +201,10 @@ class CompletionQueue final : public Watcher {
  private:
   void completed(Watch& watch) noexcept override;
 
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable condition_;
+  // Told without the lock, which who wakes wants at once, and may outlive the queue by that.
+  const std::shared_ptr<std::condition_variable> condition_ =
+      std::make_shared<std::condition_variable>();
+  std::mutex mutex_;        // guards what follows
   Watch* first_ = nullptr;  // completed, not taken: linked by `next`
   Watch* last_ = nullptr;
   bool waiting_ = false;

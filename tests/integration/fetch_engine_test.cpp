@@ -176,7 +176,7 @@ TEST_F(FetchEngine, UsesAConnectionAgain) {
 }
 
 TEST_F(FetchEngine, KeepsAConnectionForEachTransferThatWasInFlight) {
-  constexpr int kMany = 60;  // more than the engine expects
+  constexpr int kMany = 300;  // more than the engine expects, and than one multi takes
   std::atomic<int> asked = 0;
   ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
     const int round = asked++ / kMany + 1;
@@ -723,12 +723,13 @@ TEST_F(FetchEngine, RefusesAnAddressEvenWhereAConnectionToItIsOpen) {
 // ---- names --------------------------------------------------------------------------------------
 
 TEST_F(FetchEngine, LooksANameUpOnceForManyTransfers) {
+  constexpr std::uint64_t kMany = 300;  // more than one multi takes
   FakeResolver resolver;
   ScriptedServer server(good());
   const auto url = "http://flags.test:" + std::to_string(server.port()) + "/";
-  for (std::uint64_t i = 0; i < 50; ++i) engine_->start(i, request(url, ""));
+  for (std::uint64_t i = 0; i < kMany; ++i) engine_->start(i, request(url, ""));
   wait();
-  for (std::uint64_t i = 0; i < 50; ++i)
+  for (std::uint64_t i = 0; i < kMany; ++i)
     EXPECT_EQ(results_[i].outcome(), v1::FETCH_OK) << results_[i].reason();
   EXPECT_EQ(get(url).outcome(), v1::FETCH_OK);
   EXPECT_EQ(resolver.lookups(), 1);

@@ -18,13 +18,13 @@
 #include <vector>
 
 #include "worker/fetch/deadlines.hpp"
+#include "worker/fetch/multis.hpp"
 #include "worker/fetch/text.hpp"
 #include "worker/fetch/transfer.hpp"
 
 namespace flagship::fetch {
 namespace {
 
-constexpr std::size_t kConnectionsKeptAtLeast = 4;
 // A step ends even when each report begins a transfer that fails at once.
 constexpr int kRounds = 4;
 
@@ -43,14 +43,12 @@ void ignore_sigpipe() {
     ::signal(SIGPIPE, SIG_IGN);
 }
 
-std::uint32_t epoll_events(int what) {
-  return (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
-}
-
-int curl_events(std::uint32_t events) {
-  return (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-         (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-}
+struct Prepared {
+  Prepared() {
+    initialise_libcurl();
+    ignore_sigpipe();
+  }
+};
 
 bool is_failed_lookup(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
@@ -60,10 +58,6 @@ std::string disk_trouble(const std::string& folder) {
   return "cannot write to " + printable(folder, 200) + ": " +
          std::generic_category().message(errno);
 }
-
-struct FreeMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
 
 }  // namespace
 
@@ -75,22 +69,18 @@ class Engine::Impl {
   int fd() const { return shared_.poller.fd(); }
   void start(std::uint64_t token, const v1::FetchRequest& request);
   void step();
+  void finish() { shared_.shards.reset(); }
   std::size_t in_flight() const { return transfers_.size() - free_.size(); }
 
  private:
-  static int on_socket(CURL*, curl_socket_t socket, int what, void* self, void*);
-  static int on_timer(CURLM*, long after_ms, void* self);
-
-  void keep_connections(std::size_t count);
   Transfer& take();
   void hop(Transfer& transfer);
   void admit(Transfer& transfer);
   void leave_multi(Transfer& transfer);
   void finish(Transfer& transfer);
 
-  bool busy() const { return curl_due_ <= shared_.now || !ended_.empty(); }
+  bool busy() const { return multis_.due() <= shared_.now || !ended_.empty(); }
   void settle();
-  void run_due();
   void collect();
   void end_hop(Transfer& transfer, CURLcode code);
   void share_failed_lookup(const Transfer& transfer, CURLcode code);
@@ -101,52 +91,22 @@ class Engine::Impl {
   void report();
   void arm();
 
+  const Prepared prepared_;
   const Done done_;
   Shared shared_;
-  std::unique_ptr<CURLM, FreeMulti> multi_;
+  Multis multis_;
   std::vector<std::unique_ptr<Transfer>> transfers_;
   std::vector<Transfer*> free_;
   std::deque<Transfer*> ended_;  // to be reported
   Deadlines deadlines_;
-  Clock::time_point curl_due_ = Clock::time_point::max();
-  std::size_t kept_ = 0;  // idle connections, at most
   bool stepping_ = false;
-  int running_ = 0;
 };
 
-Engine::Impl::Impl(std::size_t expected, Done done) : done_(std::move(done)) {
-  initialise_libcurl();
-  ignore_sigpipe();
-  multi_.reset(curl_multi_init());
-  if (!multi_) throw std::bad_alloc();
-  CURLM* const multi = multi_.get();
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
-  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-  keep_connections(std::max(expected, kConnectionsKeptAtLeast));
-}
+Engine::Impl::Impl(std::size_t expected, Done done)
+    : done_(std::move(done)), multis_(shared_.poller, expected) {}
 
 Engine::Impl::~Impl() {
   for (const auto& transfer : transfers_) leave_multi(*transfer);
-}
-
-int Engine::Impl::on_socket(CURL*, curl_socket_t socket, int what, void* self, void*) {
-  auto& poller = static_cast<Impl*>(self)->shared_.poller;
-  poller.want(socket, what == CURL_POLL_REMOVE ? 0 : epoll_events(what));
-  return 0;
-}
-
-int Engine::Impl::on_timer(CURLM*, long after_ms, void* self) {
-  auto& due = static_cast<Impl*>(self)->curl_due_;
-  if (after_ms < 0) {
-    due = Clock::time_point::max();
-  } else if (after_ms == 0) {
-    due = Clock::time_point::min();
-  } else {
-    due = Clock::now() + std::chrono::milliseconds(after_ms);
-  }
-  return 0;
 }
 
 // ---- a transfer's way ---------------------------------------------------------------------------
@@ -163,17 +123,9 @@ void Engine::Impl::start(std::uint64_t token, const v1::FetchRequest& request) {
   if (!stepping_) arm();
 }
 
-// More idle ones are closed, so what is in flight is to have one each.
-void Engine::Impl::keep_connections(std::size_t count) {
-  if (count <= kept_) return;
-  kept_ = count;
-  curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(kept_));
-}
-
 Transfer& Engine::Impl::take() {
   if (free_.empty()) {
     transfers_.push_back(std::make_unique<Transfer>(shared_, transfers_.size()));
-    if (transfers_.size() > kept_) keep_connections(2 * kept_);
     return *transfers_.back();
   }
   Transfer* const transfer = free_.back();
@@ -194,15 +146,14 @@ void Engine::Impl::admit(Transfer& transfer) {
   const bool lookup = !transfer.lookup().empty();
   if (lookup && !shared_.lookups.enter(transfer.lookup(), transfer.index(), shared_.now)) return;
   transfer.enter_multi();
-  transfer.in_multi = curl_multi_add_handle(multi_.get(), transfer.handle()) == CURLM_OK;
+  transfer.in_multi = multis_.add(transfer.handle(), transfer.index());
   if (transfer.in_multi) return;
   transfer.fail({v1::PROTOCOL, "libcurl cannot begin the transfer"});
   finish(transfer);
 }
 
 void Engine::Impl::leave_multi(Transfer& transfer) {
-  if (std::exchange(transfer.in_multi, false))
-    curl_multi_remove_handle(multi_.get(), transfer.handle());
+  if (std::exchange(transfer.in_multi, false)) multis_.remove(transfer.handle(), transfer.index());
 }
 
 void Engine::Impl::finish(Transfer& transfer) {
@@ -217,9 +168,7 @@ void Engine::Impl::finish(Transfer& transfer) {
 void Engine::Impl::step() {
   stepping_ = true;
   shared_.now = Clock::now();
-  for (const auto& [socket, events] : shared_.poller.ready()) {
-    curl_multi_socket_action(multi_.get(), socket, curl_events(events), &running_);
-  }
+  for (const auto& [socket, events] : shared_.poller.ready()) multis_.act(socket, events);
   settle();
   stepping_ = false;
   arm();
@@ -228,7 +177,7 @@ void Engine::Impl::step() {
 void Engine::Impl::settle() {
   int round = 0;
   do {
-    if (curl_due_ <= shared_.now) run_due();
+    multis_.run_due(shared_.now);
     collect();
     expire();
     admit_released();
@@ -238,21 +187,13 @@ void Engine::Impl::settle() {
   } while (busy() && ++round < kRounds);
 }
 
-void Engine::Impl::run_due() {
-  curl_due_ = Clock::time_point::max();
-  curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running_);
-}
-
 void Engine::Impl::collect() {
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    const CURLcode code = message->data.result;
+  multis_.collect([this](CURL* easy, CURLcode code) {
     Transfer* transfer = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
     leave_multi(*transfer);
     end_hop(*transfer, code);
-  }
+  });
 }
 
 void Engine::Impl::end_hop(Transfer& transfer, CURLcode code) {
@@ -325,7 +266,7 @@ void Engine::Impl::report() {
 }
 
 void Engine::Impl::arm() {
-  auto due = ended_.empty() ? std::min(curl_due_, deadlines_.next()) : Clock::time_point::min();
+  auto due = ended_.empty() ? std::min(multis_.due(), deadlines_.next()) : Clock::time_point::min();
   if (!shared_.held_up.empty()) due = std::min(due, shared_.bucket.opens_at());
   if (due != Clock::time_point::max()) shared_.poller.wake_at(due);
 }
@@ -340,6 +281,7 @@ void Engine::start(std::uint64_t token, const v1::FetchRequest& request) {
   impl_->start(token, request);
 }
 void Engine::step() { impl_->step(); }
+void Engine::finish() { impl_->finish(); }
 std::size_t Engine::in_flight() const { return impl_->in_flight(); }
 
 namespace {
@@ -360,8 +302,7 @@ v1::FetchResult fetch(const v1::FetchRequest& request, bool (*give_up)()) {
   thread_local std::optional<v1::FetchResult> ended;
   thread_local std::optional<Engine> engine;
   if (!engine) {
-    engine.emplace(kConnectionsKeptAtLeast,
-                   [](std::uint64_t, v1::FetchResult&& result) { ended = std::move(result); });
+    engine.emplace(1, [](std::uint64_t, v1::FetchResult&& result) { ended = std::move(result); });
   }
   ended.reset();
   engine->start(0, request);

@@ -21,10 +21,13 @@
 namespace flagship::worker {
 namespace {
 
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kEnough = 128;   // results that go home in one message
-constexpr milliseconds kHungry{2};     // how long a result waits when little is queued here
+constexpr milliseconds kHungry{2};     // how long a result waits when little is queued here,
+constexpr int kShare = 64;             // or for this part of what a transfer takes
 constexpr milliseconds kFirstLook{1};  // after calls that wait for their origin, whether they were
 constexpr milliseconds kLongestLook{50};  // taken back
 
@@ -51,6 +54,7 @@ class FetchRunner {
       start();
       flush();
     } while (wait());
+    engine_.finish();
     session_.flush();
   }
 
@@ -156,30 +160,35 @@ class FetchRunner {
     wire::Usage usage;
     usage.wall = Clock::now() - transfer.begun;
     session_.finish(transfer.call, wire::CallEnding::returned, result_, usage.wall, &usage);
+    usual_time_ += (usage.wall - usual_time_) / 16;
     if (result.has_retry_after_ms()) heed(transfer, result);
     free_.push_back(token);
     start();
   }
 
-  // A result may wait for company while more are about to come, but not for long while the
-  // supervisor could send more work: each message costs as much as some transfers.
+  // A result may wait for company while more are about to come: each message costs as much as some
+  // transfers. While the supervisor could send more work it waits so briefly that it does not show.
   void flush() {
     if (engine_.in_flight() == 0)
       session_.flush();
-    else if (hungry())
-      session_.flush_if_due(Clock::now(), std::max<std::size_t>(1, session_.concurrency() / 4),
-                            kHungry);
     else
-      session_.flush_if_due(Clock::now(), kEnough);
+      session_.flush_if_due(Clock::now(), enough(), longest_wait());
   }
 
   bool hungry() const { return waiting_.size() < session_.concurrency() / 2 + 1; }
+  std::size_t enough() const {
+    return hungry() ? std::clamp<std::size_t>(session_.concurrency() / 4, 1, kEnough) : kEnough;
+  }
+  microseconds longest_wait() const {
+    if (!hungry()) return microseconds::max();
+    return std::max<microseconds>(kHungry, duration_cast<microseconds>(usual_time_ / kShare));
+  }
 
   /// False when there is nothing left to do.
   bool wait() {
     if (session_.draining() && engine_.in_flight() == 0 && waiting_.empty()) return false;
     int timeout = -1;
-    if (const auto due = hungry() ? session_.flush_due(kHungry) : session_.flush_due()) {
+    if (const auto due = session_.flush_due(longest_wait())) {
       const auto left = std::chrono::ceil<milliseconds>(*due - Clock::now());
       timeout = static_cast<int>(std::max<long long>(0, left.count()));
     }
@@ -202,13 +211,19 @@ class FetchRunner {
   std::vector<Transfer> aside_;  // until their origin may be asked again
   fetch::HeldOrigins held_;
   milliseconds look_after_ = kFirstLook;
-  std::vector<Transfer> running_;  // by token
+  std::chrono::nanoseconds usual_time_{};  // of the last transfers
+  std::vector<Transfer> running_;          // by token
   std::vector<std::uint64_t> free_;
   std::string result_;
 };
 
 }  // namespace
 
-void run_fetches(Session& session) { FetchRunner(session).run(); }
+void run_fetches(Session& session) {
+  // Never destroyed: the process ends now, and its connections, of which there may be thousands,
+  // with it, at a fraction of what libcurl would take.
+  auto* const runner = new FetchRunner(session);
+  runner->run();
+}
 
 }  // namespace flagship::worker

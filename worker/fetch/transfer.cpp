@@ -64,6 +64,14 @@ Ending refused_address(const Endpoint& address) {
                                    ", which is not allowed"};
 }
 
+// Of what was looked up, since an engine has several multis; used in one thread, it needs no locks.
+Share make_share() {
+  Share share(curl_share_init());
+  if (!share) throw std::bad_alloc();
+  curl_share_setopt(share.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+  return share;
+}
+
 // What goes into a request as it is.
 std::optional<Ending> refuse_conditions(const v1::FetchRequest& request) {
   if (!is_plain(request.if_none_match()) || !is_plain(request.if_modified_since()))
@@ -110,21 +118,22 @@ void Transfer::set_up() {
   set(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set(easy, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close);
   set(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&shared_));
+  if (!shared_.addresses) shared_.addresses = make_share();
+  set(easy, CURLOPT_SHARE, shared_.addresses.get());
   settings_->apply(easy);
   if (settings_->fields().cookies()) keep_cookies();
   connect_timeout_ = 0;
   fresh_ = away_ = false;
 }
 
-// One jar for the engine; it is used in one thread, so it needs no locks.
+// One jar for the engine.
 void Transfer::keep_cookies() {
-  const bool first = !shared_.cookies;
+  const bool first = !shared_.jar;
   if (first) {
-    shared_.cookies.reset(curl_share_init());
-    if (!shared_.cookies) throw std::bad_alloc();
-    curl_share_setopt(shared_.cookies.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+    shared_.jar = make_share();
+    curl_share_setopt(shared_.jar.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
   }
-  set(handle(), CURLOPT_SHARE, shared_.cookies.get());
+  set(handle(), CURLOPT_SHARE, shared_.jar.get());
   set(handle(), CURLOPT_COOKIEFILE, first ? settings_->fields().cookie_file().c_str() : "");
 }
 

@@ -34,13 +34,16 @@ struct FreeShare {
   void operator()(CURLSH* share) const { curl_share_cleanup(share); }
 };
 
+using Share = std::unique_ptr<CURLSH, FreeShare>;
+
 /// What the transfers of one engine share.
 struct Shared {
   Poller poller;
   Connections connections;
   LookupGate lookups;
   BufferBudget budget;
-  std::unique_ptr<CURLSH, FreeShare> cookies;                     // nullptr: nobody keeps any
+  Share addresses;                                                // that were looked up
+  Share jar;                                                      // of cookies, and addresses
   std::shared_ptr<const Settings> settings = Settings::read({});  // the last that were read
   std::unique_ptr<Shards> shards;                                 // of these settings
   Bucket bucket;

@@ -89,7 +89,7 @@ class ChosenExecutor {
     pool.name = "fetch";
     pool.hosts = plan.hosts;
     pool.max_running = static_cast<int>(plan.in_flight);
-    pool.flush_after = std::chrono::milliseconds(8);
+    pool.flush_after = std::chrono::milliseconds(16);
     pool.task_timeout = watchdog(options.timeout);
     pool.isolation =
         isolation_of_downloads(options.sink != SinkKind::none ? options.output : std::string());

@@ -18,17 +18,17 @@
 namespace flagship::fuzz {
 
 struct Rows {
-  static constexpr std::size_t kEnough = 4096;  // a packed list may become anything
-  std::vector<fetch::Row> rows;
-  std::string trouble;  // why it went no further
+  std::size_t most;
+  std::vector<fetch::Row> rows{};
+  std::string trouble{};  // why it went no further
 
-  bool enough() const { return rows.size() >= kEnough; }
+  bool enough() const { return rows.size() >= most; }
 };
 
 /// Reads it in two pieces.
 inline Rows rows_of(std::string_view bytes, std::size_t interrupted, fetch::ListFormat format,
-                    const std::vector<fetch::Column>& columns) {
-  Rows read;
+                    const std::vector<fetch::Column>& columns, std::size_t most) {
+  Rows read{most};
   const fetch::ListText::Take take = [&read](std::deque<fetch::Row>& rows) {
     for (fetch::Row& row : rows) read.rows.push_back(std::move(row));
     rows.clear();
@@ -45,17 +45,18 @@ inline Rows rows_of(std::string_view bytes, std::size_t interrupted, fetch::List
   return read;
 }
 
-/// The first two bytes say where the reading of it is interrupted.
-inline void read_list(std::string_view bytes, const fetch::List& list) {
+/// The first two bytes say where the reading of it is interrupted. `most`: rows, which then are
+/// enough: a packed list may become anything.
+inline void read_list(std::string_view bytes, const fetch::List& list, std::size_t most = 4096) {
   const std::size_t wish = take<std::uint16_t>(bytes);
   const std::size_t at = std::min(wish, bytes.size());
   const fetch::ListItems items(list);
   const fetch::ListFormat format = fetch::format_of(list.path);
-  Rows rows = rows_of(bytes, at, format, items.columns());
-  Rows whole = rows_of(bytes, 0, format, items.columns());
+  Rows rows = rows_of(bytes, at, format, items.columns(), most);
+  Rows whole = rows_of(bytes, 0, format, items.columns(), most);
   if (rows.enough() && whole.enough()) {
-    rows.rows.resize(Rows::kEnough);
-    whole.rows.resize(Rows::kEnough);
+    rows.rows.resize(most);
+    whole.rows.resize(most);
   } else {
     check(rows.trouble == whole.trouble, "trouble is the same however it is read");
   }

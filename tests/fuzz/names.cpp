@@ -31,7 +31,7 @@ FUZZ_TARGET(names) {
   Names names("{key}{ext}");
   Names patterned(std::string(bytes.substr(0, bytes.find('\n'))));
   std::set<std::string> taken, others;
-  for (int lines = 0; !bytes.empty() && lines < 20; ++lines) {
+  for (int lines = 0; !bytes.empty() && lines < 8; ++lines) {
     const std::string_view url = bytes.substr(0, bytes.find('\n'));
     bytes.remove_prefix(std::min(bytes.size(), url.size() + 1));
     const std::string key = stem_of(url);

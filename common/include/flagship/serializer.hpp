@@ -145,9 +145,9 @@ class Reader {
   /// `bytes` of the input, valid as long as the input is.
   std::string_view raw(std::size_t bytes) {
     if (bytes > left_.size()) detail::throw_too_short();
-    const std::string_view taken = left_.substr(0, bytes);
+    const char* const taken = left_.data();
     left_.remove_prefix(bytes);
-    return taken;
+    return {taken, bytes};
   }
   /// A length that promises at least `unit` bytes for each; refused when more than the input holds.
   /// Where that says nothing, as `unit` is 0, the most is `kMostOfNothing`, or one for each byte.

@@ -9,7 +9,7 @@
 namespace flagship::fetch {
 namespace {
 
-constexpr std::chrono::milliseconds kGather{25};  // what ends meanwhile is written together
+constexpr std::chrono::milliseconds kGather{50};  // what ends meanwhile is written together
 constexpr std::size_t kBatch = 1024;
 constexpr std::size_t kMostPending = 8192;  // then the run waits for the disk
 

@@ -155,9 +155,9 @@ class MapRange {
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  static constexpr std::size_t kMostItems = 4096;
+  static constexpr std::size_t kMostItems = 8192;
   static constexpr std::size_t kMostBytes =
-      32 * 1024;  // of a chunk's arguments, with automatic size
+      48 * 1024;  // of a chunk's arguments, with automatic size
   static constexpr std::size_t kChunksAhead = 64;
 
   struct Chunk {
@@ -357,6 +357,8 @@ class MapRange {
       chunks_.pop_front();
     } else if (chunk.over && static_cast<detail::ChunkCall&>(*chunk.state).salvaged()) {
       submit_rest(chunk);
+    } else if (bound_ == 0) {
+      return;  // room for another chunk comes with the end of one
     }
     refill();
   }

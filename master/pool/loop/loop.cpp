@@ -148,9 +148,12 @@ core::TaskId Loop::keep(detail::Ref<detail::RemoteCall> call) {
 
 void Loop::drop(core::TaskId task) {
   detail::RemoteCall& call = *calls_[task];
+  // To give back large ones takes long enough for whoever waits to find the result still shared,
+  // and to copy it.
+  std::shared_ptr<const std::string> large;
   if (!call.keeps_arguments()) {
     call.payload = {};
-    call.large_payload.reset();
+    large = std::move(call.large_payload);
   }
   calls_[task] = {};
   free_tasks_.push_back(task);

@@ -32,6 +32,7 @@
 #include "master/fetch/store/recorder.hpp"
 #include "master/serve/server.hpp"
 #include "worker/fetch/engine.hpp"
+#include "worker/fetch/runner_tasks.hpp"
 #include "worker/fetch/shard_files.hpp"
 
 namespace flagship::cli {
@@ -300,6 +301,9 @@ class FetchCommand {
     run.grace = kGrace;
     run.max_errors = options_.max_errors;
     run.plan = pacing();
+    if ((options_.rate > 0 || options_.total_rate > 0) &&
+        options_.executor == ExecutorKind::processes)
+      run.first_task = worker::kEchoTask;
     if (options_.order == fetch::Order::input) run.read_ahead = kMostOutOfTurn;
     return run;
   }

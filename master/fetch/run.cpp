@@ -52,6 +52,7 @@ void Run::abandon() {
 
 Totals Run::operator()(Source& source) {
   now_ = Clock::now();
+  if (!options_.first_task.empty()) wait_for_worker();
   for (;;) {
     if (woken_.exchange(false)) source_dry_ = false;
     heed_stop();
@@ -66,6 +67,11 @@ Totals Run::operator()(Source& source) {
       future = turn < kCompletedAtOnce ? completions_.next_before(now_) : std::nullopt;
     }
   }
+}
+
+void Run::wait_for_worker() {
+  first_ = view_.submit_named<v1::FetchResult>(options_.first_task, v1::FetchResult());
+  completions_.add(*first_);
 }
 
 std::optional<ResultFuture> Run::wait() {
@@ -93,6 +99,7 @@ Run::Clock::time_point Run::next_wake() const {
 // there may be no end of them. The list is read a little ahead, so that the first origin in it does
 // not get all places, and further while there are places that nobody may have.
 bool Run::hand_out(Source& source) {
+  if (first_ && !ending_) return false;
   for (std::size_t turn = 0; !ending_ && !enough_ && turn < kMostAtOnce; ++turn) {
     if (plan_.items() < plan_.handed_out() + kReserve && take_in(source)) continue;
     if (const auto id = plan_.next(now_))
@@ -201,6 +208,12 @@ v1::FetchResult Run::result_of(const ResultFuture& future, std::optional<WorkerD
 }
 
 void Run::on_completed(const ResultFuture& future) {
+  std::optional<WorkerDied> death;
+  if (first_ == future) {
+    first_.reset();
+    if (!future.cancelled()) result_of(future, death);  // throws when there will be no worker
+    return;
+  }
   const Id id = out_.extract(future).mapped();
   Attempt& attempt = attempts_[id];
   attempt.future.reset();
@@ -210,7 +223,6 @@ void Run::on_completed(const ResultFuture& future) {
     if (ending_) leave(release(id));
     return;
   }
-  std::optional<WorkerDied> death;
   v1::FetchResult result = result_of(future, death);
   const Outcome where = future.try_outcome().value_or(Outcome{});
   attempt.lost += std::max(0, where.attempt - 1);
@@ -331,6 +343,7 @@ void Run::heed_stop() {
 
 void Run::begin_ending() {
   ending_ = true;
+  if (first_) first_->cancel();
   for (auto& [future, id] : out_) attempts_[id].future->cancel();
   for (const Id id : plan_.give_up()) leave(release(id));
 }

@@ -38,6 +38,9 @@ struct RunOptions {
   std::size_t read_ahead = 65'536;  // items that are known and have not ended, at most
   bool resume = false;              // beginnings of files may be there from a run before
   bool trace = false;               // the observer hears of each future
+  // A task that gives back its FetchResult: nothing is handed out before a worker has. A rate would
+  // otherwise count requests that are made much later and all at once. Empty: there is no wait.
+  std::string first_task{};
   std::chrono::milliseconds grace{
       5000};  // for what is in flight after `stop`; then its workers are killed
 };
@@ -117,6 +120,7 @@ class Run {
   };
 
   std::optional<ResultFuture> wait();
+  void wait_for_worker();
   bool hand_out(Source& source);
   bool could_look_around() const;
   bool look_around(Source& source);
@@ -147,7 +151,8 @@ class Run {
   Observer& observer_;
   AsCompleted<ResultFuture> completions_;
   Plan plan_;
-  std::deque<Attempt> attempts_;  // by id
+  std::optional<ResultFuture> first_;  // until a worker has come
+  std::deque<Attempt> attempts_;       // by id
   std::vector<Id> free_ids_;
   std::unordered_map<ResultFuture, Id> out_;
   std::map<std::uint64_t, std::optional<ItemReport>>

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -28,6 +30,14 @@ namespace flagship::fetch {
 std::function<v1::FetchResult(const v1::FetchRequest&)> fake_download;
 v1::FetchResult download(const v1::FetchRequest& request) { return fake_download(request); }
 FLAGSHIP_TASK("fetch", download);
+
+// And what "first" does, before it gives back what it got.
+std::function<void()> first_comes;
+v1::FetchResult first(const v1::FetchResult& result) {
+  first_comes();
+  return result;
+}
+FLAGSHIP_TASK("first", first);
 
 namespace {
 
@@ -154,6 +164,53 @@ TEST_F(RunTest, TroubleThatStaysIsReportedOnceWithItsAttempts) {
   EXPECT_EQ(run(source).errors, 3u);
   EXPECT_THAT(seen.keys, SizeIs(3));
   for (const auto& [key, attempts] : seen.attempts) EXPECT_EQ(attempts, 3) << key;
+}
+
+/// Tells when the run has nothing to do for the first time.
+struct WatchingForIdleness final : Observer {
+  std::optional<std::chrono::steady_clock::time_point> idle(const Totals&) override {
+    if (!std::exchange(was_idle, true)) is_idle.set_value();
+    return std::nullopt;
+  }
+  bool was_idle = false;
+  std::promise<void> is_idle;
+};
+
+TEST_F(RunTest, NothingIsHandedOutBeforeAWorkerHasCome) {
+  std::atomic<int> begun = 0;
+  fake_download = [&](const v1::FetchRequest&) {
+    ++begun;
+    return ok();
+  };
+  WatchingForIdleness watching;
+  first_comes = [&] {
+    watching.is_idle.get_future().wait_for(kPatience);
+    EXPECT_EQ(begun, 0);
+  };
+  RunOptions options = quick();
+  options.first_task = "first";
+  ThreadPoolExecutor executor({.max_workers = 2});
+  Run run(executor, options, watching);
+  FakeSource source = items(5);
+  EXPECT_EQ(run(source).ok, 5u);
+  EXPECT_EQ(begun, 5);
+}
+
+TEST_F(RunTest, CanBeStoppedBeforeAWorkerHasCome) {
+  fake_download = [](const v1::FetchRequest&) { return ok(); };
+  RunOptions options = quick();
+  options.first_task = "first";
+  ThreadPoolExecutor executor({.max_workers = 2});
+  Run run(executor, options, seen);
+  std::promise<void> over;
+  first_comes = [&] {
+    run.stop();
+    over.get_future().wait_for(kPatience);
+  };
+  FakeSource source = items(5);
+  EXPECT_EQ(run(source).ended(), 0u);
+  EXPECT_FALSE(run.complete());
+  over.set_value();
 }
 
 TEST_F(RunTest, CompletionOrderDoesNotWaitForASlowItem) {

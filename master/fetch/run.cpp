@@ -11,10 +11,10 @@ namespace flagship::fetch {
 namespace {
 
 constexpr std::chrono::hours kLong{1};
-constexpr std::size_t kMostAtOnce = 1024;  // items, before other things get their turn
-constexpr std::size_t kCompletedAtOnce = 64;
-constexpr std::size_t kReserve = 1024;    // items that are known beyond those handed out
-constexpr std::size_t kLookAtOnce = 256;  // likewise, when nothing is urgent
+constexpr std::size_t kMostAtOnce = 1024;     // items, before other things get their turn
+constexpr std::size_t kCompletedAtOnce = 64;  // likewise, of those that have ended
+constexpr std::size_t kReserve = 1024;        // items that are known beyond those handed out
+constexpr std::size_t kLookAtOnce = 256;      // likewise, when nothing is urgent
 
 v1::FetchResult error_result(v1::FetchClass why, std::string reason) {
   v1::FetchResult result;

@@ -184,7 +184,7 @@ TEST_F(RunTest, NothingIsHandedOutBeforeAWorkerHasCome) {
   };
   WatchingForIdleness watching;
   first_comes = [&] {
-    watching.is_idle.get_future().wait_for(kPatience);
+    EXPECT_EQ(watching.is_idle.get_future().wait_for(kPatience), std::future_status::ready);
     EXPECT_EQ(begun, 0);
   };
   RunOptions options = quick();
@@ -203,14 +203,15 @@ TEST_F(RunTest, CanBeStoppedBeforeAWorkerHasCome) {
   ThreadPoolExecutor executor({.max_workers = 2});
   Run run(executor, options, seen);
   std::promise<void> over;
-  first_comes = [&] {
+  first_comes = [&, is_over = over.get_future().share()] {
     run.stop();
-    over.get_future().wait_for(kPatience);
+    is_over.wait_for(kPatience);
   };
   FakeSource source = items(5);
   EXPECT_EQ(run(source).ended(), 0u);
   EXPECT_FALSE(run.complete());
   over.set_value();
+  executor.shutdown();  // the stop may not have returned yet
 }
 
 TEST_F(RunTest, CompletionOrderDoesNotWaitForASlowItem) {

@@ -69,7 +69,7 @@ class Engine::Impl {
   int fd() const { return shared_.poller.fd(); }
   void start(std::uint64_t token, const v1::FetchRequest& request);
   void step();
-  void finish() { shared_.shards.reset(); }
+  void complete_shards() { shared_.shards.reset(); }
   std::size_t in_flight() const { return transfers_.size() - free_.size(); }
 
  private:
@@ -281,7 +281,7 @@ void Engine::start(std::uint64_t token, const v1::FetchRequest& request) {
   impl_->start(token, request);
 }
 void Engine::step() { impl_->step(); }
-void Engine::finish() { impl_->finish(); }
+void Engine::complete_shards() { impl_->complete_shards(); }
 std::size_t Engine::in_flight() const { return impl_->in_flight(); }
 
 namespace {

@@ -37,9 +37,9 @@ class Engine {
 
   /// Does what can be done without blocking, and reports what ended.
   void step();
-  /// Completes what several transfers have written together. None may be in flight. The destructor
-  /// does it too, and closes all connections.
-  void finish();
+  /// Completes the shard that is being written. No transfer may be in flight. The destructor does
+  /// it too, and closes all connections.
+  void complete_shards();
 
   std::size_t in_flight() const;
 

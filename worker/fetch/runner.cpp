@@ -54,7 +54,7 @@ class FetchRunner {
       start();
       flush();
     } while (wait());
-    engine_.finish();
+    engine_.complete_shards();
     session_.flush();
   }
 

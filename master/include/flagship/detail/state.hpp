@@ -201,7 +201,7 @@ class CompletionQueue final : public Watcher {
  private:
   void completed(Watch& watch) noexcept override;
 
-  // Told without the lock, which who wakes wants at once, and may outlive the queue by that.
+  // Notified without the lock, which who waits takes first thing; the queue may be gone by then.
   const std::shared_ptr<std::condition_variable> condition_ =
       std::make_shared<std::condition_variable>();
   std::mutex mutex_;        // guards what follows

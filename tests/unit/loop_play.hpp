@@ -6,9 +6,11 @@
 
 #include <csignal>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -140,6 +142,15 @@ struct LoopTest : testing::Test {
       payload = wire::pack_exception(std::make_exception_ptr(std::out_of_range("thrown")));
     writer.add(call(i).ticket, how, payload, nullptr);
     return writer.take_results(1us);
+  }
+  /// A step that is played again and again until that holds, or ten seconds have passed.
+  FakeFleet::Step until(std::function<bool()> holds) {
+    const auto patience = detail::Clock::now() + 10s;
+    return [this, patience, holds = std::move(holds)](Happenings&) {
+      if (holds() || detail::Clock::now() > patience) return;
+      std::this_thread::sleep_for(1ms);
+      --fleet->next_step;
+    };
   }
   /// A step that makes the first worker hold `count` calls, whose futures are in `futures`.
   std::vector<FakeFleet::Step> with_held(int count) {

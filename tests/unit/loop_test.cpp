@@ -76,8 +76,8 @@ TEST_F(LoopTest, results_of_a_worker_that_is_busy_with_the_next_call_are_taken_o
   play(with_held(2) + Steps{[&](Happenings&) {
                               begin(1), keep_result(1), finish(1);
                               begin(2);
-                              std::this_thread::sleep_for(1ms);
                             },
+                            until([&] { return futures[1].done(); }),
                             [&](Happenings& out) {
                               EXPECT_EQ(futures[1].result(0s), 101);
                               EXPECT_EQ(futures[2].state(), State::running);
@@ -490,7 +490,7 @@ TEST_F(LoopTest, what_a_silent_worker_holds_is_taken_back_for_an_idle_one) {
           for (const std::size_t i : held[1]) run(i);
           say(out, kOther, results(kOther, held[1]));
         },
-        [](Happenings&) { std::this_thread::sleep_for(1ms); },
+        until([&] { return fleet->assigned.size() > 10; }),
         [&](Happenings&) {
           const std::size_t before = held[1].size();
           sort();
@@ -574,7 +574,7 @@ TEST_F(LoopTest, two_silent_workers_give_up_each_its_own) {
           for (std::size_t i = 3; i < 15; ++i)
             if (fleet->assigned[i].first.id == 0) deliver(out, i);
         },
-        [](Happenings&) { std::this_thread::sleep_for(1ms); },
+        until([&] { return held(0) > 0; }),
         [&](Happenings&) {
           EXPECT_GT(held(0), 0u) << "the idle one got some of both";
           EXPECT_LT(held(1), 4u);

@@ -18,11 +18,15 @@ inline constexpr std::size_t kOwnFrameBytes = 64 * 1024;
 /// In a sizes column: the payload is the next frame.
 inline constexpr std::uint32_t kOwnFrame = ~0u;
 
-/// A frame on its way out: bytes of its own, or shared ones that nobody changes.
+/// A frame on its way out: bytes of its own, or shared ones, all or some, that nobody changes.
 struct Frame {
   std::string own;
   std::shared_ptr<const std::string> shared;
-  const std::string& bytes() const { return shared ? *shared : own; }
+  std::size_t from = 0;
+  std::size_t size = std::string_view::npos;  // at most
+  std::string_view bytes() const {
+    return shared ? std::string_view(*shared).substr(from, size) : std::string_view(own);
+  }
 };
 
 /// A message on its way out: the envelope first, then payloads that travel by themselves.

@@ -371,9 +371,7 @@ class Peer {
     }
     socket_.connect(endpoint);
   }
-  void say(const std::string& bytes) {
-    socket_.send(zmq::buffer(bytes), zmq::send_flags::dontwait);
-  }
+  void say(std::string_view bytes) { socket_.send(zmq::buffer(bytes), zmq::send_flags::dontwait); }
   std::string answer() {
     zmq::message_t message;
     if (!socket_.recv(message)) return "no answer";

@@ -128,6 +128,28 @@ TEST(PoolVolume, payloads_of_64_MiB_travel_both_ways) {
   EXPECT_TRUE(pool.submit<mirror>(text).result(kPatience) == text);
 }
 
+// Each lies differently from every other, at each place.
+std::string text_of(unsigned call) {
+  std::string text(5 * kMiB + call, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i)
+    text[i] = static_cast<char>((i + call * 7919) * 2654435761u >> 15);
+  return text;
+}
+
+TEST(PoolVolume, payloads_of_several_MiB_are_those_of_their_calls) {
+  ProcessPoolExecutor pool({.max_workers = 2});
+  std::vector<Future<std::string>> large;
+  std::vector<Future<std::size_t>> small;
+  for (unsigned i = 0; i < 12; ++i) {
+    large.push_back(pool.submit<mirror>(text_of(i)));
+    small.push_back(pool.submit<length_of>(std::string(i, 'x')));
+  }
+  for (unsigned i = 0; i < 12; ++i) {
+    EXPECT_TRUE(large[i].result(kPatience) == text_of(i)) << i;
+    EXPECT_EQ(small[i].result(kPatience), i);
+  }
+}
+
 TEST(PoolVolume, arguments_above_256_MiB_fail_only_their_own_call) {
   ProcessPoolExecutor pool({.max_workers = 1});
   EXPECT_THAT(serialization_error_of(pool.submit<length_of>(letters(257 * kMiB))),

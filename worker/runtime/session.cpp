@@ -62,7 +62,8 @@ Session::Session(const SpawnRequest& request, ClaimPage claims,
   send(writer_.hello(hello));
 }
 
-bool Session::receive(bool wait) {
+// False: there is none.
+bool Session::receive_whole(bool wait) {
   message_.clear();
   const auto flags = wait ? zmq::recv_flags::none : zmq::recv_flags::dontwait;
   auto frame = std::make_shared<zmq::message_t>();
@@ -80,9 +81,15 @@ bool Session::receive(bool wait) {
     }
     const bool more = frame->more();
     message_.push_back({frame->to_string_view(), frame});
-    if (!more) break;
+    if (!more) return true;
     frame = std::make_shared<zmq::message_t>();
   }
+}
+
+bool Session::receive(bool wait) {
+  do {
+    if (!receive_whole(wait)) return false;
+  } while (wire::PieceReader::concerns(message_) && !pieces_.take(message_));
   switch (reader_.read(message_)) {
     case wire::DownReader::Kind::welcome:
       welcome_ = reader_.welcome();
@@ -223,6 +230,11 @@ void Session::say_bye(const std::string& reason) {
 }
 
 void Session::send(wire::Frames&& message) {
+  if (!wire::wants_pieces(message)) return send_whole(std::move(message));
+  for (wire::Frames& part : wire::in_pieces(std::move(message))) send_whole(std::move(part));
+}
+
+void Session::send_whole(wire::Frames&& message) {
   for (std::size_t i = 0; i < message.size(); ++i) {
     const auto more = i + 1 < message.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
     zmq::message_t part = message_of(std::move(message[i]));

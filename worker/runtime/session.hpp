@@ -11,6 +11,7 @@
 #include "common/claim.hpp"
 #include "common/spawn_request.hpp"
 #include "common/wire/down.hpp"
+#include "common/wire/pieces.hpp"
 #include "common/wire/up.hpp"
 
 namespace flagship::worker {
@@ -73,8 +74,10 @@ class Session {
   void say_bye(const std::string& reason);
 
  private:
+  bool receive_whole(bool wait);
   void end_with_supervisor() const;
   void send(wire::Frames&& message);
+  void send_whole(wire::Frames&& message);
   void give_back(const wire::AssignedCall& call);
   void weigh(std::chrono::nanoseconds wall);
   void keep(const wire::AssignedCall& call, wire::CallEnding ending, const std::string& payload,
@@ -88,6 +91,7 @@ class Session {
   zmq::socket_t tasks_;
   zmq::socket_t results_;
   wire::Blobs message_;
+  wire::PieceReader pieces_{~std::size_t{0}};
   wire::DownReader reader_;
   wire::UpWriter writer_;
   wire::Welcome welcome_;

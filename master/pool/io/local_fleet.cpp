@@ -128,6 +128,7 @@ std::string LocalFleet::start(core::WorkerRef ref) {
   worker.ref = ref;
   try {
     worker.claims = ClaimPage::create(settings_.places);
+    worker.pieces = wire::PieceReader(settings_.max_message_bytes);
     worker.tasks = zmq::socket_t(context_, ZMQ_PUSH);
     worker.tasks.set(zmq::sockopt::linger, 0);
     worker.tasks.set(zmq::sockopt::sndhwm, static_cast<int>(settings_.places) * 2);
@@ -213,10 +214,16 @@ void LocalFleet::mention_silent_zygote() {
 void LocalFleet::send(core::WorkerRef ref, wire::Frames&& message) {
   Worker& worker = workers_[ref.id];
   if (worker.pid == 0 && !worker.ordered) return;  // its death is about to be told
+  if (!wire::wants_pieces(message)) return send_now_or_later(worker, std::move(message));
+  for (wire::Frames& part : wire::in_pieces(std::move(message)))
+    send_now_or_later(worker, std::move(part));
+}
+
+void LocalFleet::send_now_or_later(Worker& worker, wire::Frames&& message) {
   if (worker.unsent.empty() && pool::send(worker.tasks, message)) return;
   if (worker.unsent.empty()) {
-    blocked_.push_back(ref.id);
-    watch(worker.tasks.get(zmq::sockopt::fd), kConnectKey + ref.id);
+    blocked_.push_back(worker.ref.id);
+    watch(worker.tasks.get(zmq::sockopt::fd), kConnectKey + worker.ref.id);
   }
   worker.unsent.push_back(std::move(message));
 }
@@ -281,12 +288,12 @@ void LocalFleet::listen_to_outputs() {
 }
 
 void LocalFleet::wait(detail::Deadline deadline, Happenings& out) {
-  read_results(out);
+  const bool all_read = read_results(out);
   if (!blocked_.empty()) flush_unsent();
   outputs_.flush();
   listen_to_outputs();
   mention_silent_zygote();
-  const bool ready = !out.messages.empty() || spawner_.has_answers();
+  const bool ready = !all_read || !out.messages.empty() || spawner_.has_answers();
   int timeout = ready ? 0 : milliseconds_until(deadline);
   const auto at_most = [&timeout](std::chrono::milliseconds time) {
     if (timeout < 0 || timeout > time.count()) timeout = static_cast<int>(time.count());
@@ -324,11 +331,26 @@ void LocalFleet::read_outputs() {
   outputs_.read();
 }
 
-void LocalFleet::read_results(Happenings& out) {
+// False: there may be more.
+bool LocalFleet::read_results(Happenings& out) {
   std::shared_ptr<zmq::message_t> first;
   wire::Blobs message;
-  while (out.messages.size() < kMostMessages && receive(results_, first, message))
-    out.messages.push_back({peer_pid(*first), std::move(message)});
+  for (std::size_t i = 0; i < kMostMessages; ++i) {
+    if (!receive(results_, first, message)) return true;
+    const pid_t sender = peer_pid(*first);
+    if (wire::PieceReader::concerns(message) && !pieces_of(sender).take(message)) continue;
+    out.messages.push_back({sender, std::move(message)});
+  }
+  return false;
+}
+
+// What the dead have sent may still be on its way. Strangers' pieces are none.
+wire::PieceReader& LocalFleet::pieces_of(pid_t sender) {
+  for (Worker& worker : workers_) {
+    const pid_t alive = worker.ordered ? worker.claims.pid().load() : worker.pid;
+    if (sender != 0 && (sender == alive || sender == worker.reaped)) return worker.pieces;
+  }
+  return nobodys_;
 }
 
 void LocalFleet::explain(const Worker& worker, Death& death) {
@@ -366,7 +388,7 @@ void LocalFleet::reap(Worker& worker, Happenings& out) {
   explain(worker, death);
   end_group(worker);
   worker.pidfd.reset();
-  worker.pid = 0;
+  worker.reaped = std::exchange(worker.pid, 0);
   out.gone.push_back({worker.ref, std::move(death)});
 }
 

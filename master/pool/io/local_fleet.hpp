@@ -12,6 +12,7 @@
 #include <zmq.hpp>
 
 #include "common/os/unique_fd.hpp"
+#include "common/wire/pieces.hpp"
 #include "flagship/options.hpp"
 #include "master/pool/io/crash_reader.hpp"
 #include "master/pool/io/oom_kills.hpp"
@@ -68,6 +69,7 @@ class LocalFleet final : public Fleet {
   struct Worker {
     core::WorkerRef ref;
     pid_t pid = 0;
+    pid_t reaped = 0;      // what its pid was
     bool ordered = false;  // of the spawner, which has not answered yet
     int last_signal = 0;   // by us
     bool too_big = false;  // which is why it was killed
@@ -76,12 +78,15 @@ class LocalFleet final : public Fleet {
     UniqueFd pidfd;
     ClaimPage claims;
     zmq::socket_t tasks;
-    std::deque<wire::Frames> unsent;  // until it has connected
+    std::deque<wire::Frames> unsent;  // until it has connected, or taken more
+    wire::PieceReader pieces;         // of what it says
   };
 
+  void send_now_or_later(Worker& worker, wire::Frames&& message);
   void flush_unsent();
   void read_outputs();
-  void read_results(Happenings& out);
+  bool read_results(Happenings& out);
+  wire::PieceReader& pieces_of(pid_t sender);
   void read_starts(Happenings& out);
   void adopt(Worker& worker, pid_t pid);
   void mention_silent_zygote();
@@ -106,6 +111,7 @@ class LocalFleet final : public Fleet {
   OomKills oom_kills_;
   std::optional<WorkerGroups> groups_;  // when a limit of memory can be kept by them
   std::vector<Worker> workers_;
+  wire::PieceReader nobodys_;
   std::vector<std::uint32_t> blocked_;  // workers with something unsent
 };
 

@@ -296,6 +296,14 @@ TEST_F(MasterIsKilled, even_SIGKILL__also_when_the_zygote_was_killed_before) {
   expect_nothing_lives();
 }
 
+// Nobody would watch over its clone then.
+TEST_F(FailureTable, zygote_dies_before_it_can_tell_of_its_clone__another_one_keeps_that) {
+  ProcessPoolExecutor pool({.max_workers = 1, .worker_executable = TEST_TACITURN});
+  const Future<int> future = run(pool, "behave");
+  EXPECT_TRUE(wait_until([] { return zygote_of(getpid()) != 0; }));
+  pool.terminate_workers();
+}
+
 TEST_F(MasterIsKilled, even_SIGKILL__an_idle_worker_that_the_kernel_does_not_tell_finds_out) {
   start(TEST_ORPHANED, "idle");
   const pid_t zygote = zygote_of(master_->pid());

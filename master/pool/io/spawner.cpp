@@ -197,8 +197,10 @@ void Spawner::on_zygote_gone() {
 
 // What it had cloned and did not live to tell of.
 void Spawner::adopt_cloned() {
-  while (!orders_.empty() && *orders_.front().pid != 0)
+  while (!orders_.empty() && *orders_.front().pid != 0) {
     answer_first({0, orders_.front().pid->load()});
+    answered_ = true;
+  }
 }
 
 void Spawner::give_up(const std::string& cause) {

@@ -6,7 +6,8 @@
 #include "worker/runtime/entry.hpp"
 
 int main(int argc, char** argv) {
-  flagship::worker::enter_if_started_by_supervisor(argc, argv, flagship::worker::run_fetches);
+  using namespace flagship::worker;
+  enter_if_started_by_supervisor(argc, argv, run_fetches, prepare_fetches);
   std::fputs("flagship-worker is started by flagship; run 'flagship --help'\n", stderr);
   return 2;
 }

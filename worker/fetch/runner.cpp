@@ -226,4 +226,6 @@ void run_fetches(Session& session) {
   runner->run();
 }
 
+void prepare_fetches() { const fetch::Engine first(1, nullptr); }
+
 }  // namespace flagship::worker

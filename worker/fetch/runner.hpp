@@ -10,4 +10,7 @@ namespace flagship::worker {
 /// supervisor's socket.
 void run_fetches(Session& session);
 
+/// Initialises libcurl and what it is made of.
+void prepare_fetches();
+
 }  // namespace flagship::worker

@@ -22,6 +22,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <zmq.hpp>
 
 #include "common/os/sanitizers.hpp"
 #include "common/role.hpp"
@@ -190,8 +191,19 @@ bool answer(const Keeper& keeper, pid_t pid) {
   }
 }
 
+/// What each clone would do for itself. A first context of libzmq asks the system for the protocol
+/// pgm, and glibc looks for libraries that know it, in fifty places.
+void warm_up(Preparation prepare) try {
+  const zmq::context_t of_nobody;
+  if (prepare != nullptr) prepare();
+} catch (const std::exception&) {
+  // The worker that meets it again can say so.
+}
+
 /// Returns when the supervisor is gone.
-void start_workers(const Arguments& arguments, Keeper& keeper, Runner runner) try {
+void start_workers(const Arguments& arguments, Keeper& keeper, Runner runner,
+                   Preparation prepare) try {
+  if (cloneable()) warm_up(prepare);
   const bool by_cloning = cloneable();
   ReceivedRequest received;
   while (keeper.wait_for(kSpawnSocket) && receive_request(kSpawnSocket, received)) {
@@ -215,12 +227,13 @@ void hear_the_rest(Keeper& keeper) try {
 } catch (const std::exception&) {
 }
 
-[[noreturn]] void be_zygote(const Arguments& arguments, pid_t supervisor, Runner runner) {
+[[noreturn]] void be_zygote(const Arguments& arguments, pid_t supervisor, Runner runner,
+                            Preparation prepare) {
   std::fflush(nullptr);  // or every clone would print it
   try {
     Keeper keeper(supervisor);
     prctl(PR_SET_NAME, "flagship-zygote");
-    start_workers(arguments, keeper, runner);
+    start_workers(arguments, keeper, runner, prepare);
     keeper.wait_for(-1);
     hear_the_rest(keeper);
     keeper.end_what_is_left();
@@ -246,7 +259,7 @@ void hear_the_rest(Keeper& keeper) try {
 
 }  // namespace
 
-void enter_if_started_by_supervisor(int argc, char** argv, Runner runner) {
+void enter_if_started_by_supervisor(int argc, char** argv, Runner runner, Preparation prepare) {
   const std::string_view flag = argc > 1 ? argv[1] : "";
   if (argc == 2 && flag == kAgentFlag) be_agent();
   if (argc == 4 && flag == kJoinFlag) be_joining_agent(argv[2], std::atoi(argv[3]));
@@ -257,7 +270,7 @@ void enter_if_started_by_supervisor(int argc, char** argv, Runner runner) {
   die_with(supervisor);
   prepare_crash_reports();
   const Arguments arguments{argc, argv};
-  if (zygote) be_zygote(arguments, supervisor, runner);
+  if (zygote) be_zygote(arguments, supervisor, runner, prepare);
   be_only_worker(arguments, runner);
 }
 

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   flagship::init(argc, argv);
   testing::InitGoogleTest(&argc, argv);
   flagship::test::install_census();
-  flagship::test::install_watchdog(flagship::chaos::at_length() ? 3600 : 90);
+  flagship::test::install_watchdog(flagship::chaos::at_length() ? 3600
+                                                                : flagship::test::kSecondsOfATest);
   return RUN_ALL_TESTS();
 }

@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "common/os/sanitizers.hpp"
+
 namespace flagship::test {
 
 /// Ends the program when one test takes longer than `seconds`, which no test does that works. By
@@ -21,7 +23,10 @@ class Watchdog : public testing::EmptyTestEventListener {
   const unsigned seconds_;
 };
 
+/// A sanitizer makes programs start ten times as slowly.
+inline constexpr unsigned kSecondsOfATest = kSanitized ? 270 : 90;
+
 /// To be called in main, once googletest is initialised.
-void install_watchdog(unsigned seconds = 90);
+void install_watchdog(unsigned seconds = kSecondsOfATest);
 
 }  // namespace flagship::test

@@ -5,15 +5,18 @@
 //   pool_bench p2 [--calls N]                 one no-op at a time: p50_us=...
 //   pool_bench p3 [--tasks N] [--workers W]   map of a no-op: items_per_s=...
 //   pool_bench p4 [--workers W]               a pool made, a call in each worker, the pool gone:
-//   seconds=... pool_bench p10 --rounds R --tasks N       N tasks of R rounds of arithmetic in 2
-//   workers: tasks_per_s=... pool_bench p10-bare --rounds R --tasks N  the same in two processes
-//   that know of nobody: tasks_per_s=... pool_bench p10-scale                      how many rounds
-//   take a millisecond: rounds=... pool_bench p11 [--tasks N] [--workers W]  no-ops in many
-//   workers: cpu_us_per_task=..., kb_per_worker=... pool_bench p12 [--bytes B] [--calls N]    a
-//   large argument that comes back: bytes_per_s=...
-//   pool_bench p13 --hosts FILE [--tasks N] [--rounds R | --sleep MICROSECONDS]  the same as p10,
-//   or calls that only wait, on the hosts of a file: tasks_per_s=..., busy=... of all that its
-//   workers could have worked
+//                                             seconds=...
+//   pool_bench p10 --rounds R --tasks N       N tasks of R rounds of arithmetic in 2 workers:
+//                                             tasks_per_s=...
+//   pool_bench p10-bare --rounds R --tasks N  the same in two processes that know of nobody
+//   pool_bench p10-scale                      rounds that take a millisecond: rounds=...
+//   pool_bench p11 [--tasks N] [--workers W]  no-ops in many workers: cpu_us_per_task=...,
+//                                             kb_per_worker=...
+//   pool_bench p12 [--bytes B] [--calls N]    a large argument that comes back: bytes_per_s=...
+//   pool_bench p13 --hosts FILE [--tasks N] [--rounds R | --sleep MICROSECONDS]
+//                                             the same as p10, or calls that only wait, on the
+//                                             hosts of a file: tasks_per_s=..., busy=... of all
+//                                             that its workers could have worked
 #include <time.h>
 
 #include <algorithm>

@@ -2,10 +2,9 @@
 // What the transport gives when nothing else is done: a parent PUSHes messages to its children over
 // ipc, a socket each, and every child sends each message back on the parent's one PULL socket.
 //
-//   zmq_limit rate MESSAGES WORKERS WINDOW   prints tasks_per_s=...; WINDOW under way to each
-//   worker zmq_limit ping CALLS WORKERS             prints p50_us=...; one at a time, to each in
-//   turn zmq_limit big BYTES CALLS                prints bytes_per_s=...; there and back, one at a
-//   time
+//   zmq_limit rate MESSAGES WORKERS WINDOW   WINDOW under way to each worker: tasks_per_s=...
+//   zmq_limit ping CALLS WORKERS             one at a time, to each in turn: p50_us=...
+//   zmq_limit big BYTES CALLS                there and back, one at a time: bytes_per_s=...
 #include <algorithm>
 #include <chrono>
 #include <cstddef>

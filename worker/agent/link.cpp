@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/transport/zmq_message.hpp"
 #include "worker/agent/reach.hpp"
-#include "worker/runtime/zmq_message.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -194,7 +194,7 @@ bool Link::receive(wire::Blobs& message) {
 void Link::send(wire::Frames&& results) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     const auto more = i + 1 < results.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-    results_.send(message_of(std::move(results[i])), more);
+    results_.send(wire::message_of(std::move(results[i])), more);
   }
 }
 

@@ -11,10 +11,10 @@
 #include <utility>
 
 #include "common/build_id.hpp"
+#include "common/transport/zmq_message.hpp"
 #include "common/version.hpp"
 #include "common/wire/raised.hpp"
 #include "flagship/error.hpp"
-#include "worker/runtime/zmq_message.hpp"
 
 namespace flagship::worker {
 namespace {
@@ -237,7 +237,7 @@ void Session::send(wire::Frames&& message) {
 void Session::send_whole(wire::Frames&& message) {
   for (std::size_t i = 0; i < message.size(); ++i) {
     const auto more = i + 1 < message.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-    zmq::message_t part = message_of(std::move(message[i]));
+    zmq::message_t part = wire::message_of(std::move(message[i]));
     for (;;) {
       try {
         results_.send(part, more);

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "common/transport/zmq_message.hpp"
+
 namespace flagship::pool {
 
 // "localhost:uid:gid:pid"
@@ -15,15 +17,6 @@ pid_t peer_pid(zmq::message_t& message) {
   pid_t pid = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), pid);
   return pid;
-}
-
-zmq::message_t message_of(wire::Frame& frame) {
-  if (!frame.shared && frame.own.size() < wire::kOwnFrameBytes)
-    return zmq::message_t(frame.own.data(), frame.own.size());
-  auto* const kept = new wire::Frame(std::move(frame));  // libzmq gives it back when it is out
-  return zmq::message_t(
-      const_cast<char*>(kept->bytes().data()), kept->bytes().size(),
-      [](void*, void* hint) { delete static_cast<wire::Frame*>(hint); }, kept);
 }
 
 bool receive(zmq::socket_t& socket, std::shared_ptr<zmq::message_t>& first, wire::Blobs& message) {
@@ -41,7 +34,7 @@ bool send(zmq::socket_t& socket, wire::Frames& message) {
   if ((socket.get(zmq::sockopt::events) & ZMQ_POLLOUT) == 0) return false;
   for (std::size_t i = 0; i < message.size(); ++i) {
     const auto more = i + 1 < message.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
-    socket.send(message_of(message[i]), zmq::send_flags::dontwait | more);
+    socket.send(wire::message_of(std::move(message[i])), zmq::send_flags::dontwait | more);
   }
   return true;
 }

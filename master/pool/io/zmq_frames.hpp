@@ -12,7 +12,6 @@ namespace flagship::pool {
 
 /// Which process is at the other end of the unix socket that a message came by; the kernel says.
 pid_t peer_pid(zmq::message_t& message);
-zmq::message_t message_of(wire::Frame& frame);
 
 /// A whole message, or nothing; never waits. `first` is its first frame, still whole, for what
 /// ZeroMQ knows of the sender; all frames are in `message`.

@@ -10,7 +10,7 @@ namespace flagship::wire {
 
 /// A frame on its way out; a large one is not copied.
 inline zmq::message_t message_of(Frame&& frame) {
-  if (frame.bytes().size() < kOwnFrameBytes)
+  if (frame.bytes().size() < kWorthHandingOver)
     return zmq::message_t(frame.bytes().data(), frame.bytes().size());
   auto* const kept = new Frame(std::move(frame));  // libzmq gives it back when it is out
   return zmq::message_t(

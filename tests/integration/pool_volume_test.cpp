@@ -122,6 +122,25 @@ TEST(PoolVolume, a_map_over_numbers_without_end_keeps_memory_flat) {
   EXPECT_LT(most, before + 32 * kMiB);
 }
 
+double half(double x) { return x / 2; }
+
+// Such items are written together.
+TEST(PoolVolume, numbers_beside_each_other_arrive_as_they_lie_whatever_the_bounds) {
+  ProcessPoolExecutor pool({.max_workers = 2});
+  std::vector<double> numbers(20'000);
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = 1.0 / static_cast<double>(i + 1);
+  for (const MapOptions& options :
+       {MapOptions{}, MapOptions{.chunksize = 7}, MapOptions{.chunksize = 90, .buffersize = 13},
+        MapOptions{.chunksize = 100'000}}) {
+    std::size_t i = 0;
+    for (const double result : pool.map<half>(numbers, options)) {
+      ASSERT_EQ(result, numbers[i] / 2) << i;
+      ++i;
+    }
+    EXPECT_EQ(i, numbers.size());
+  }
+}
+
 TEST(PoolVolume, payloads_of_64_MiB_travel_both_ways) {
   ProcessPoolExecutor pool({.max_workers = 1});
   const std::string text(64 * kMiB, 'y');

@@ -251,10 +251,11 @@ class MapRange {
     const std::size_t count_at = call->payload.size();
     Writer(call->payload).put(items);
     std::exception_ptr failed;
-    do {
+    if constexpr (kAsTheyLie) items = add_as_they_lie(call->payload, most);
+    while (!failed && items < most && call->payload.size() < kMostBytes && !exhausted()) {
       failed = add_item(call->payload);
       if (!failed) ++items;
-    } while (!failed && items < most && call->payload.size() < kMostBytes && !exhausted());
+    }
     if (items > 0) {
       std::memcpy(call->payload.data() + count_at, &items, sizeof items);
       call->timeout = limit_of(items);
@@ -270,6 +271,31 @@ class MapRange {
   void keep(detail::ChunkCall& call, std::size_t items) {
     chunks_.push_back({detail::Ref<detail::StateBase>(&call), items});
     waiting_ += items;
+  }
+
+  /// Numbers that lie in memory as they travel, one behind the other.
+  static constexpr bool kAsTheyLie = [] {
+    if constexpr (sizeof...(V) == 1 && (std::ranges::contiguous_range<V> && ...) &&
+                  (std::sized_sentinel_for<std::ranges::sentinel_t<V>,
+                                           std::ranges::iterator_t<V>> &&
+                   ...)) {
+      using Item = std::ranges::range_value_t<std::tuple_element_t<0, std::tuple<V...>>>;
+      return detail::plain<Item> && !std::is_same_v<Item, bool> &&
+             std::is_same_v<detail::arguments_of<F>, std::tuple<Item>>;
+    }
+    return false;
+  }();
+
+  /// How many it took: as many as have room.
+  std::uint32_t add_as_they_lie(std::string& payload, std::size_t most) {
+    auto& from = std::get<0>(at_);
+    const auto left = static_cast<std::size_t>(std::ranges::end(std::get<0>(ranges_)) - from);
+    const std::size_t room = std::min(kMostBytes, most_bytes_);
+    const std::size_t fit = room > payload.size() ? (room - payload.size()) / sizeof *from : 0;
+    const std::size_t items = std::min({most, left, fit});
+    Writer(payload).raw(std::to_address(from), items * sizeof *from);
+    from += static_cast<std::ptrdiff_t>(items);
+    return static_cast<std::uint32_t>(items);
   }
 
   /// What cannot be written fails by itself; what cannot be read is the end of the input.

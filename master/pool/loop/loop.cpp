@@ -140,7 +140,7 @@ core::TaskId Loop::keep(detail::Ref<detail::RemoteCall> call) {
   }
   call->task = task;
   call->accepted = now_;
-  if (call->payload.size() >= wire::kOwnFrameBytes)
+  if (call->payload.size() >= wire::kOwnArgumentBytes)
     call->large_payload = std::make_shared<const std::string>(std::exchange(call->payload, {}));
   calls_[task] = std::move(call);
   return task;

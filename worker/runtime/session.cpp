@@ -2,6 +2,7 @@
 #include "worker/runtime/session.hpp"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,7 @@ constexpr std::chrono::microseconds kFirstNap{20};
 constexpr std::chrono::microseconds kLongestNap{1000};
 constexpr std::uint32_t kMostUnweighed = 64;
 constexpr int kLifelineMs = 1000;
+constexpr int kSeldomMs = 30'000;
 
 std::uint32_t stamp_of(const wire::AssignedCall& call) {
   return static_cast<std::uint32_t>(call.ticket >> 32);
@@ -71,7 +73,7 @@ bool Session::receive_whole(bool wait) {
     try {
       if (!tasks_.recv(*frame, message_.empty() ? flags : zmq::recv_flags::none)) {
         if (!wait && message_.empty()) return false;
-        end_with_supervisor();
+        look_for_supervisor();
         continue;
       }
     } catch (const zmq::error_t& error) {
@@ -79,6 +81,7 @@ bool Session::receive_whole(bool wait) {
       if (!wait) return false;
       continue;
     }
+    if (seldom_) look_seldom(false);
     const bool more = frame->more();
     message_.push_back({frame->to_string_view(), frame});
     if (!more) return true;
@@ -109,9 +112,17 @@ bool Session::receive(bool wait) {
   return true;
 }
 
-// For who has lost the kernel's signal: a task that changes its user does.
-void Session::end_with_supervisor() const {
+// For who has lost the kernel's signal: a task that changes its user does. Who has it need not look
+// so often.
+void Session::look_for_supervisor() {
   if (getppid() != request_.supervisor) kill(0, SIGKILL);
+  int at_its_death = 0;
+  if (prctl(PR_GET_PDEATHSIG, &at_its_death) == 0 && at_its_death == SIGKILL) look_seldom(true);
+}
+
+void Session::look_seldom(bool seldom) {
+  seldom_ = seldom;
+  tasks_.set(zmq::sockopt::rcvtimeo, seldom ? kSeldomMs : kLifelineMs);
 }
 
 std::optional<wire::AssignedCall> Session::take_initializer() {

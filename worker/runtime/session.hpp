@@ -75,7 +75,8 @@ class Session {
 
  private:
   bool receive_whole(bool wait);
-  void end_with_supervisor() const;
+  void look_for_supervisor();
+  void look_seldom(bool seldom);
   void send(wire::Frames&& message);
   void send_whole(wire::Frames&& message);
   void give_back(const wire::AssignedCall& call);
@@ -101,6 +102,7 @@ class Session {
   std::uint32_t unweighed_ = 0;  // short calls since then
   bool too_big_ = false;
   std::uint64_t must_arrive_ = 0;  // of the outbox, before another call begins
+  bool seldom_ = false;            // does it look whether its supervisor is there
   bool initializer_due_ = false;
   bool draining_ = false;
 };

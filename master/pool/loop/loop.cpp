@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <thread>
 #include <utility>
 
 namespace flagship::pool {
@@ -82,6 +83,7 @@ bool Loop::spin() {
     fleet_->wait(now_, happenings_);
     paid = !happenings_.messages.empty() || !happenings_.gone.empty() ||
            !happenings_.not_started.empty() || !mailbox_.empty();
+    if (!paid) std::this_thread::yield();  // what it waits for may wait for its CPU
   }
   spin_.learn(paid);
   return paid;

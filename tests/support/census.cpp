@@ -11,6 +11,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "common/os/sanitizers.hpp"
 #include "tests/support/patience.hpp"
 
 namespace flagship::test {
@@ -47,6 +48,20 @@ std::set<Item> beyond(const std::set<Item>& now, const std::set<Item>& before) {
   std::set_difference(now.begin(), now.end(), before.begin(), before.end(),
                       std::inserter(more, more.end()));
   return more;
+}
+
+/// ThreadSanitizer starts a program of its own when it first asks whether what it found is to be
+/// suppressed, and keeps it and its pipes.
+bool is_symbolizer(pid_t pid) {
+  return kSanitized && read_all("/proc/" + std::to_string(pid) + "/comm") == "llvm-symbolizer\n";
+}
+
+std::set<std::string> pipes_of(pid_t pid) {
+  std::set<std::string> pipes;
+  std::error_code ended;
+  for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", ended))
+    pipes.insert(fs::read_symlink(entry.path(), ended).string());
+  return pipes;
 }
 
 }  // namespace
@@ -108,6 +123,14 @@ void Census::OnTestEnd(const testing::TestInfo&) {
   wait_until([&] {
     children = beyond(child_processes(), children_);
     descriptors = beyond(open_descriptors(), descriptors_);
+    std::erase_if(children, [&](pid_t child) {
+      if (!is_symbolizer(child)) return false;
+      const std::set<std::string> pipes = pipes_of(child);
+      std::erase_if(descriptors, [&](const std::string& descriptor) {
+        return pipes.contains(descriptor.substr(descriptor.find("-> ") + 3));
+      });
+      return true;
+    });
     folders = beyond(run_folders(), folders_);
     return children.empty() && descriptors.empty() && folders.empty();
   });

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <utility>
 #include <zmq.hpp>
 
 #include "common/wire/frames.hpp"
 
 namespace flagship::wire {
+
+/// Frames of fewer bytes are copied sooner than handed over.
+inline constexpr std::size_t kWorthHandingOver = 16 * 1024;
 
 /// A frame on its way out; a large one is not copied.
 inline zmq::message_t message_of(Frame&& frame) {

@@ -18,8 +18,6 @@ inline constexpr std::size_t kOwnFrameBytes = 64 * 1024;
 /// Arguments of this size and more do: nothing is lost by that, as a result's place in the outbox
 /// is.
 inline constexpr std::size_t kOwnArgumentBytes = 16 * 1024;
-/// Frames of fewer bytes are copied sooner than handed over.
-inline constexpr std::size_t kWorthHandingOver = 16 * 1024;
 /// In a sizes column: the payload is the next frame.
 inline constexpr std::uint32_t kOwnFrame = ~0u;
 

@@ -141,6 +141,36 @@ TEST(PoolVolume, numbers_beside_each_other_arrive_as_they_lie_whatever_the_bound
   }
 }
 
+enum class Colour : std::uint8_t { red, green, blue };
+int number_of(Colour colour) { return static_cast<int>(colour); }
+int sum_of(const std::vector<Colour>& colours) {
+  int sum = 0;
+  for (const Colour colour : colours) sum = 10 * sum + number_of(colour);
+  return sum;
+}
+
+}  // namespace
+
+/// Not as it lies in memory.
+template <>
+struct flagship::serializer<Colour> {
+  static void write(Writer& out, const Colour& colour) {
+    out.put(std::string(static_cast<std::size_t>(colour), 'c'));
+  }
+  static Colour read(Reader& in) { return static_cast<Colour>(in.get<std::string>().size()); }
+};
+
+namespace {
+
+TEST(PoolVolume, numbers_with_a_serializer_of_their_own_travel_by_that) {
+  ProcessPoolExecutor pool({.max_workers = 1});
+  const std::vector<Colour> colours{Colour::blue, Colour::red, Colour::green};
+  std::vector<int> numbers;
+  for (const int number : pool.map<number_of>(colours)) numbers.push_back(number);
+  EXPECT_EQ(numbers, (std::vector{2, 0, 1}));
+  EXPECT_EQ(pool.submit<sum_of>(colours).result(kPatience), 201);
+}
+
 TEST(PoolVolume, payloads_of_64_MiB_travel_both_ways) {
   ProcessPoolExecutor pool({.max_workers = 1});
   const std::string text(64 * kMiB, 'y');

@@ -69,6 +69,13 @@ concept may_nest = is_a<T, std::vector> || map_like<T> || set_like<T> || !requir
   typename serializer<T>::general;
 };
 
+/// What is written as it lies in memory, one or many: no bool, of which not every byte is one, and
+/// nothing that has a serializer of its own.
+template <class T>
+concept as_it_lies = plain<T> && !std::is_same_v<T, bool> && requires {
+  typename serializer<T>::general;
+};
+
 /// One level of values within values: what holds itself must not fill a stack.
 class Nesting {
  public:
@@ -331,10 +338,7 @@ struct serializer {
 
  private:
   static constexpr bool bulk() {
-    if constexpr (detail::is_a<T, std::vector>) {
-      using Item = typename T::value_type;
-      return detail::plain<Item> && !std::is_same_v<Item, bool>;
-    }
+    if constexpr (detail::is_a<T, std::vector>) return detail::as_it_lies<typename T::value_type>;
     return false;
   }
 

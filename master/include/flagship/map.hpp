@@ -280,8 +280,7 @@ class MapRange {
                                            std::ranges::iterator_t<V>> &&
                    ...)) {
       using Item = std::ranges::range_value_t<std::tuple_element_t<0, std::tuple<V...>>>;
-      return detail::plain<Item> && !std::is_same_v<Item, bool> &&
-             std::is_same_v<detail::arguments_of<F>, std::tuple<Item>>;
+      return detail::as_it_lies<Item> && std::is_same_v<detail::arguments_of<F>, std::tuple<Item>>;
     }
     return false;
   }();

@@ -192,7 +192,9 @@ TEST_F(Fetch, QuietSaysNothingWhenAllIsWell) {
 
 TEST_F(Fetch, FuturesAreTracedFromScheduledToFinished) {
   for (const std::string& executor : kExecutors) {
-    const Ended ended = flagship({"fetch", "--trace-futures", "-x", executor, "-l", "5"});
+    // What is over before anybody can listen was never seen to run: so it takes a moment.
+    const Ended ended = flagship(
+        {"fetch", "--trace-futures", "-x", executor, "-l", "5", "-s", "DELAY", "--delay", "0.3"});
     EXPECT_EQ(ended.exit_code, 0);
     std::map<std::string, Words> by_code;
     for (const std::string& line : lines_of(ended.out)) {

@@ -25,6 +25,7 @@
 #include "master/fetch/console.hpp"
 #include "master/fetch/event_log.hpp"
 #include "master/fetch/metrics.hpp"
+#include "master/fetch/protobuf_report.hpp"
 #include "master/fetch/report.hpp"
 #include "master/fetch/run.hpp"
 #include "master/fetch/store/intake.hpp"
@@ -150,6 +151,7 @@ class FetchCommand {
     fetch::Observers observers({&tally_, &console});
     if (metrics) observers.add(*metrics);
     if (!options_.log_file.empty()) begin_log(observers);
+    if (!options_.protobuf_file.empty()) observers.add(protobuf_.emplace(options_.protobuf_file));
     if (keeps_record()) begin_record(observers);
     fetch::Run run(executor.get(), run_options(), recorder_ ? *recorder_ : as_observer(observers));
     console.on_stdout_closed([&run] { run.stop(); });
@@ -168,6 +170,7 @@ class FetchCommand {
     report(totals, run, signals.first());
     if (metrics) metrics->finish();
     if (log_) end_log(run.complete(), signals.first());
+    if (protobuf_ && !protobuf_->finish().empty()) say(protobuf_->finish());
     write_summary(run.complete());
     if (signals.first() != 0) return kSignalled + signals.first();
     if (!console.trouble().empty())
@@ -425,6 +428,7 @@ class FetchCommand {
   std::optional<fetch::Recorder> recorder_;
   std::optional<fetch::Intake> intake_;
   std::optional<fetch::EventLog> log_;
+  std::optional<fetch::ProtobufReport> protobuf_;
   bool stopped_at_trouble_ = false;
 
   std::mutex mutex_;  // guards what follows

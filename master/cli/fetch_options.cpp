@@ -281,6 +281,9 @@ void declare_output(CLI::App& app, FetchOptions& options) {
   app.add_option("--metrics", options.metrics_file,
                  "Keep FILE up to date, each second, in Prometheus' text format")
       ->type_name("FILE");
+  app.add_option("--protobuf", options.protobuf_file,
+                 "Append each item to FILE as a protobuf message FetchReport behind its length")
+      ->type_name("FILE");
   app.add_option("--log", options.log_file,
                  "Append what happens to FILE as lines of JSON, failed attempts included")
       ->type_name("FILE");

@@ -82,6 +82,7 @@ struct FetchOptions {
   bool trace_futures = false;
   std::string summary_file;
   std::string metrics_file;
+  std::string protobuf_file;
   std::string log_file;
   fetch::LogLevel log_level = fetch::LogLevel::info;
   bool dry_run = false;

@@ -193,6 +193,7 @@ v1::FetchLimits limits_of(const FetchOptions& options, std::size_t engines) {
   limits.set_allow_private(options.allow_private);
   limits.set_max_retry_after_ms(ms(options.max_retry_after));
   limits.set_first_byte_timeout_ms(ms(options.transfer.first_byte_timeout));
+  limits.set_dns_timeout_ms(ms(options.transfer.dns_timeout));
   limits.set_keep_partial_bytes(kPartialWorthKeeping);
   v1::FetchSettings settings = settings_of(options.transfer);
   if (options.limit_rate > 0)

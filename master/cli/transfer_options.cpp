@@ -10,12 +10,14 @@
 #include <fstream>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "master/cli/validators.hpp"
 #include "worker/fetch/address_policy.hpp"
 #include "worker/fetch/media_type.hpp"
 #include "worker/fetch/settings.hpp"
 #include "worker/fetch/text.hpp"
+#include "worker/fetch/url.hpp"
 
 namespace flagship::cli {
 namespace {
@@ -141,6 +143,12 @@ void add_resolve(const TransferOptions& options, v1::FetchSettings& settings) {
   }
 }
 
+std::string doh_of(const std::string& url) {
+  if (!url.empty() && fetch::scheme_of(url) != "https")
+    refuse("--doh", "'" + url + "' is no https URL");
+  return url;
+}
+
 std::string types_help() { return "Refuse bodies of other media types: image/gif, image/*, ..."; }
 
 void parse_types(const std::string& text, std::vector<std::string>& types) {
@@ -158,6 +166,22 @@ void parse_types(const std::string& text, std::vector<std::string>& types) {
 CLI::Option* add_text(CLI::App& app, const char* name, std::string& value, const char* type,
                       const char* help) {
   return app.add_option(name, value, help)->type_name(type);
+}
+
+v1::HttpVersion parsed_version(const std::string& text) {
+  for (const auto& [word, version] : {std::pair("auto", v1::HTTP_AUTO),
+                                      {"1.1", v1::HTTP_1_1},
+                                      {"2", v1::HTTP_2},
+                                      {"3", v1::HTTP_3}})
+    if (text == word) return version;
+  throw CLI::ValidationError("--http", "'" + text + "' is not one of auto, 1.1, 2, 3");
+}
+
+void refuse_version(v1::HttpVersion version) {
+  if (version == v1::HTTP_2 && !fetch::http2_is_there())
+    refuse("--http", fetch::libcurl_name() + " was built without HTTP/2");
+  if (version == v1::HTTP_3 && !fetch::http3_is_there())
+    refuse("--http", fetch::libcurl_name() + " was built without HTTP/3");
 }
 
 void declare_who(CLI::App& app, TransferOptions& options) {
@@ -195,14 +219,13 @@ void declare_how(CLI::App& app, TransferOptions& options) {
                  "An address instead of a look-up, 'HOST:PORT:ADDRESS,...'; @FILE: lines of a file")
       ->type_name("LINE")
       ->allow_extra_args(false);
+  add_text(app, "--doh", options.doh_url, "URL",
+           "Look names up by DNS over HTTPS there, not by the system's resolver");
+  add_duration(app, "--dns-timeout", options.dns_timeout,
+               "Looking a name up (default: within --connect-timeout)");
   app.add_option_function<std::string>(
-         "--http",
-         [&options](const std::string& text) {
-           if (text != "auto" && text != "1.1" && text != "2")
-             throw CLI::ValidationError("--http", "'" + text + "' is not one of auto, 1.1, 2");
-           options.http = text == "2" ? v1::HTTP_2 : text == "1.1" ? v1::HTTP_1_1 : v1::HTTP_AUTO;
-         },
-         "Version: auto, 1.1 or 2 (default: auto, which is 2 where that is safe)")
+         "--http", [&options](const std::string& text) { options.http = parsed_version(text); },
+         "Version: auto, 1.1, 2 or 3 (default: auto, which is 2 where that is safe)")
       ->type_name("VERSION");
 }
 
@@ -247,16 +270,22 @@ v1::FetchSettings settings_of(const TransferOptions& options) {
   add_resolve(options, settings);
   settings.set_compressed(options.compressed);
   for (const std::string& type : options.accept_types) settings.add_accept_types(type);
-  if (options.http == v1::HTTP_2 && !fetch::http2_is_safe())
-    refuse("--http", fetch::libcurl_name() +
-                         " can take an answer over HTTP/2 for whole that is cut off; 8.0 cannot");
+  refuse_version(options.http);
   settings.set_http(options.http);
+  settings.set_doh_url(doh_of(options.doh_url));
   return settings;
 }
 
 std::string http_line(const TransferOptions& options) {
+  const std::string offered = " where a server offers it over TLS";
+  if (options.http == v1::HTTP_3)
+    return "Requests are HTTP/3" + offered + " (" + fetch::libcurl_name() + ").";
   if (fetch::http2_is_safe() && options.http != v1::HTTP_1_1)
-    return "Requests are HTTP/2 where a server offers it over TLS (" + fetch::libcurl_name() + ").";
+    return "Requests are HTTP/2" + offered + " (" + fetch::libcurl_name() + ").";
+  if (options.http == v1::HTTP_2)
+    return "Requests are HTTP/2" + offered + "; " + fetch::libcurl_name() +
+           " can take one for whole that is cut off, so what tells no length is asked for again by "
+           "HTTP/1.1.";
   return "Requests are HTTP/1.1" +
          (options.http == v1::HTTP_1_1 ? std::string()
                                        : ": HTTP/2 is not safe with " + fetch::libcurl_name()) +

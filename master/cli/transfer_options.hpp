@@ -28,6 +28,8 @@ struct TransferOptions {
   std::string key_file;
   v1::TlsVersion least_tls = v1::TLS_AUTO;
   std::vector<std::string> resolve;  // "HOST:PORT:ADDRESS,...", or "@FILE"
+  std::string doh_url;               // empty: the system's resolver
+  std::chrono::milliseconds dns_timeout{0};
   bool compressed = false;
   std::vector<std::string> accept_types;
   std::chrono::milliseconds first_byte_timeout{0};

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "master/fetch/event_log.hpp"
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <utility>
 
 #include "master/fetch/report.hpp"
@@ -20,7 +16,6 @@ namespace flagship::fetch {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr std::size_t kTogether = 64 * 1024;
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
@@ -67,8 +62,15 @@ std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Json redirects_of(const v1::FetchResult& result) {
+  Json redirects = Json::array();
+  for (const v1::FetchHop& hop : result.redirects())
+    redirects.push_back({{"status", hop.status()}, {"url", hop.url()}});
+  return redirects;
+}
+
 // Passwords in URLs are nobody's to read.
-std::string item_of(const ItemReport& report) {
+std::string line_of(const ItemReport& report) {
   std::string shown = shown_url(report.item.url);
   if (shown == report.item.url) return json_line(report);
   ItemReport copy = report;
@@ -76,15 +78,14 @@ std::string item_of(const ItemReport& report) {
   return json_line(copy);
 }
 
-}  // namespace
-
-EventLog::EventLog(std::string path, LogLevel least)
-    : path_(std::move(path)),
-      least_(least),
-      file_(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666)) {
-  if (!file_)
-    throw std::runtime_error("cannot write the log '" + path_ + "': " + std::strerror(errno));
+std::string item_of(const ItemReport& report) {
+  std::string line = line_of(report);
+  if (report.result.redirects().empty()) return line;
+  line.pop_back();
+  return line + ",\"redirects\":" + text_of(redirects_of(report.result)) + "}";
 }
+
+}  // namespace
 
 void EventLog::begin(const std::string& what, std::size_t in_flight, std::size_t workers) {
   Json json;
@@ -93,7 +94,7 @@ void EventLog::begin(const std::string& what, std::size_t in_flight, std::size_t
   json["workers"] = workers;
   json["pid"] = ::getpid();
   add(LogLevel::info, "begin", text_of(json));
-  flush();
+  file_.flush();
 }
 
 void EventLog::end(const Tally& tally, bool complete, int signal) {
@@ -107,7 +108,7 @@ void EventLog::end(const Tally& tally, bool complete, int signal) {
   json["complete"] = complete;
   json["signal"] = signal != 0 ? Json(signal) : Json(nullptr);
   add(LogLevel::info, "end", text_of(json));
-  flush();
+  file_.flush();
 }
 
 void EventLog::failed(const Item& item, int number, const v1::FetchResult& result,
@@ -123,6 +124,7 @@ void EventLog::failed(const Item& item, int number, const v1::FetchResult& resul
   json["ms"] = static_cast<double>(result.micros()) / 1000;
   json["host"] = where.host;
   json["worker"] = where.worker >= 0 ? Json(where.worker) : Json(nullptr);
+  if (!result.redirects().empty()) json["redirects"] = redirects_of(result);
   add(LogLevel::warning, "attempt", text_of(json));
 }
 
@@ -143,25 +145,14 @@ void EventLog::heard(const PlanNews& news) {
 }
 
 std::optional<std::chrono::steady_clock::time_point> EventLog::idle(const Totals&) {
-  flush();
+  file_.flush();
   return std::nullopt;
 }
 
 void EventLog::add(LogLevel level, std::string_view event, const std::string& fields) {
   if (!wants(level)) return;
-  lines_ += fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"event\":\"{}\",{}\n", time_now(),
-                        name_of(level), event, std::string_view(fields).substr(1));
-  if (lines_.size() >= kTogether) flush();
-}
-
-// Whole lines, so that several may append to one file.
-void EventLog::flush() {
-  const std::string lines = std::exchange(lines_, {});
-  if (lines.empty() || !trouble_.empty()) return;
-  const ssize_t written = ::write(file_.get(), lines.data(), lines.size());
-  if (written == static_cast<ssize_t>(lines.size())) return;
-  const std::string why = written < 0 ? std::strerror(errno) : "there is no room";
-  trouble_ = "The log '" + path_ + "' is not complete: " + why + ".";
+  file_.add(fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"event\":\"{}\",{}\n", time_now(),
+                        name_of(level), event, std::string_view(fields).substr(1)));
 }
 
 }  // namespace flagship::fetch

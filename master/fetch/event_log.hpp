@@ -5,8 +5,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "common/os/unique_fd.hpp"
+#include "master/fetch/appended_file.hpp"
 #include "master/fetch/tally.hpp"
 
 namespace flagship::fetch {
@@ -19,15 +20,12 @@ enum class LogLevel { info, warning, error };
 class EventLog final : public Observer {
  public:
   /// Only what is `least` or worse. Throws std::runtime_error with a sentence.
-  EventLog(std::string path, LogLevel least);
-  ~EventLog() override { flush(); }
-  EventLog(const EventLog&) = delete;
-  EventLog& operator=(const EventLog&) = delete;
+  EventLog(std::string path, LogLevel least) : least_(least), file_("log", std::move(path)) {}
 
   void begin(const std::string& what, std::size_t in_flight, std::size_t workers);
   void end(const Tally& tally, bool complete, int signal);
   /// Why it was not written to its end, in a sentence; empty: it was.
-  const std::string& trouble() const { return trouble_; }
+  const std::string& trouble() const { return file_.trouble(); }
 
   void failed(const Item& item, int number, const v1::FetchResult& result,
               const Outcome& where) override;
@@ -36,16 +34,12 @@ class EventLog final : public Observer {
   std::optional<std::chrono::steady_clock::time_point> idle(const Totals& totals) override;
 
  private:
-  bool wants(LogLevel level) const { return level >= least_ && trouble_.empty(); }
+  bool wants(LogLevel level) const { return level >= least_ && file_.trouble().empty(); }
   /// `fields`: an object of JSON.
   void add(LogLevel level, std::string_view event, const std::string& fields);
-  void flush();
 
-  const std::string path_;
   const LogLevel least_;
-  const UniqueFd file_;
-  std::string lines_;
-  std::string trouble_;
+  AppendedFile file_;
 };
 
 }  // namespace flagship::fetch

@@ -35,6 +35,8 @@ if(FLAGSHIP_BUILD_CLI)
   endif()
   install(TARGETS flagship_cli RUNTIME)
   install(TARGETS flagship_worker RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/flagship")
+  install(FILES "${PROJECT_SOURCE_DIR}/proto/flagship/v1/fetch.proto"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/flagship/flagship/v1")  # for who reads --protobuf
   set(hosts "${PROJECT_SOURCE_DIR}/master/hosts")
   install(FILES "${hosts}/HOSTS.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
   install(FILES "${hosts}/deploy/flagship-agent.service" "${hosts}/deploy/kubernetes.yaml"

@@ -104,7 +104,7 @@ if(EXISTS "${WORK}/stage/bin/flagship")
   run("${WORK}/stage/bin/flagship" fetch BR --sink none)
   foreach(file man/man1/flagship.1 man/man1/flagship-fetch.1 bash-completion/completions/flagship
       zsh/site-functions/_flagship fish/vendor_completions.d/flagship.fish doc/flagship/HOSTS.md
-      doc/flagship/deploy/flagship-agent.service doc/flagship/deploy/kubernetes.yaml)
+      doc/flagship/deploy/flagship-agent.service doc/flagship/deploy/kubernetes.yaml flagship/flagship/v1/fetch.proto)
     if(NOT EXISTS "${WORK}/stage/share/${file}")
       message(FATAL_ERROR "share/${file} is not installed")
     endif()

@@ -271,6 +271,25 @@ TEST_F(Log, ShowsNoPassword) {
   EXPECT_THAT(read_file(here() / "log.jsonl"), Not(HasSubstr("s3cret")));
 }
 
+TEST_F(Log, TellsWhereRedirectsLed) {
+  const ScriptedServer moving(each_request([](Peer& peer, const std::string& request) {
+    peer.send(asks_for(request, "/there") ? response("200 OK", "good")
+              : asks_for(request, "/a")   ? response("301 Moved\r\nLocation: /b", "")
+                                          : response("302 Found\r\nLocation: /there", ""));
+  }));
+  write("l.txt", moving.url("/a") + "\n" + moving.url("/there") + "\n");
+  EXPECT_EQ(fetch({"-q"}).exit_code, 0);
+  for (const Json& item : of(events(), "item")) {
+    if (item["key"] == "there") {
+      EXPECT_FALSE(item.contains("redirects"));
+      continue;
+    }
+    EXPECT_EQ(item["redirects"],
+              Json::parse(R"([{"status":301,"url":")" + moving.url("/a") +
+                          R"("},{"status":302,"url":")" + moving.url("/b") + R"("}])"));
+  }
+}
+
 TEST_F(Log, ThatCannotBeWrittenEndsItBeforeItBegins) {
   const Ended ended = flagship({"fetch", "BR", "--log", "none/log"});
   EXPECT_EQ(ended.exit_code, 3);

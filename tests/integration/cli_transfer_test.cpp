@@ -4,7 +4,10 @@
 #include <archive_entry.h>
 #include <signal.h>
 
+#include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 
 #include "common/os/sanitizers.hpp"
 #include "tests/integration/cli_fixture.hpp"
@@ -21,6 +24,7 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -85,7 +89,9 @@ TEST_F(Transfers, OptionsThatMakeNoSenseAreUsageErrorsThatNameThem) {
            {"--cacert", "missing"},
            {"--cert", "missing"},
            {"--accept-type", "gif"},
-           {"--http", "3"},
+           {"--http", "1.0"},
+           {"--doh", "http://127.0.0.1/"},
+           {"--dns-timeout", "soon"},
            {"--tls-min", "1.1"},
            {"--resolve", "host:80"},
            {"--resolve", "host:0:10.0.0.1"},
@@ -110,6 +116,15 @@ TEST_F(Transfers, TheVersionOfHttpIsSaidOnRequest) {
   EXPECT_THAT(flagship(fetching({"-v"})).err, HasSubstr("Requests are HTTP/"));
   EXPECT_THAT(flagship(fetching({"-v", "--http", "1.1"})).err,
               HasSubstr("Requests are HTTP/1.1.\n"));
+}
+
+TEST_F(Transfers, AVersionOfHttpThatLibcurlDoesNotHaveIsRefused) {
+  list("http://127.0.0.1:1", 1);
+  const Ended ended = flagship(fetching({"--http", "3"}));
+  if (ended.exit_code == 1) GTEST_SKIP() << "libcurl has HTTP/3 here";
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.err, MatchesRegex("flagship fetch: --http: libcurl .* was built without "
+                                      "HTTP/3\n(.|\n)*"));
 }
 
 // ---- secrets ------------------------------------------------------------------------------------
@@ -332,11 +347,75 @@ TEST_F(Transfers, RealServersWithTlsAndHttp2AreFetchedFrom) {
                                                      (here() / "key.pem").string()});
   list(nginx.url(), 200);
   EXPECT_EQ(flagship(fetching({"-q", "--retries", "0"})).exit_code, 1) << "nobody vouches for it";
-  const Ended ended = flagship(fetching({"-q", "--cacert", "trusted.pem"}));
+  for (const std::string version : {"auto", "1.1", "2"}) {
+    const Ended ended = flagship(fetching({"-q", "--cacert", "trusted.pem", "--http", version}));
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    for (int i = 0; i < 200; ++i)
+      EXPECT_EQ(fs::file_size(here() / "downloads" / std::to_string(i)),
+                static_cast<std::size_t>(i) * 997);
+    fs::remove_all(here() / "downloads");
+  }
+}
+
+class Http2 : public Transfers {
+ protected:
+  void SetUp() override {
+    if (Nginx::program().empty()) GTEST_SKIP() << "nginx is not installed";
+    fs::create_directories(here() / "site" / "unmeasured");
+    certificate_.save((here() / "trusted.pem").string());
+    certificate_.save_key((here() / "key.pem").string());
+    for (const std::string name : {"a", "unmeasured/b"}) write("site/" + name, name);
+    nginx_.emplace(here() / "site", Nginx::Identity{(here() / "trusted.pem").string(),
+                                                    (here() / "key.pem").string()});
+  }
+
+  Ended over_http2(Words more = {}) {
+    more.insert(more.begin(), {"--http", "2", "--cacert", "trusted.pem"});
+    return flagship(fetching(more));
+  }
+
+  /// By which versions each was asked for, in their order.
+  std::map<std::string, std::vector<std::string>> versions() const {
+    std::map<std::string, std::vector<std::string>> all;
+    for (const auto& request : nginx_->requests()) all[request.target].push_back(request.protocol);
+    return all;
+  }
+
+  const Certificate certificate_;
+  std::optional<Nginx> nginx_;
+};
+
+TEST_F(Http2, CarriesManyTransfersOverOneConnection) {
+  std::string lines;
+  for (int i = 0; i < 400; ++i) lines += nginx_->url("/a?" + std::to_string(i)) + "\n";
+  write("list.txt", lines);
+  const Ended ended = over_http2({"-v", "-w", "1", "-m", "50", "--name", "{key}"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
-  for (int i = 0; i < 200; ++i)
-    EXPECT_EQ(fs::file_size(here() / "downloads" / std::to_string(i)),
-              static_cast<std::size_t>(i) * 997);
+  EXPECT_THAT(ended.err, HasSubstr("Requests are HTTP/2 where a server offers it over TLS"));
+  std::set<std::string> connections;
+  for (const auto& request : nginx_->requests()) {
+    EXPECT_EQ(request.protocol, "HTTP/2.0");
+    connections.insert(request.connection);
+  }
+  EXPECT_THAT(connections, SizeIs(1));
+  EXPECT_THAT(files(), SizeIs(400));
+}
+
+// Before 8.0 libcurl takes a body for whole that is cut off.
+TEST_F(Http2, WhatTellsNoLengthIsAskedForAgainByHttp1WhereThatIsNotSafe) {
+  write("list.txt", nginx_->url("/a") + "\n" + nginx_->url("/unmeasured/b") + "\n");
+  for (const std::string& executor : kExecutors) {
+    const Ended ended = over_http2({"-v", "-x", executor});
+    EXPECT_EQ(ended.exit_code, 0) << ended.err;
+    EXPECT_EQ(read_file(here() / "downloads" / "a"), "a");
+    EXPECT_EQ(read_file(here() / "downloads" / "b"), "unmeasured/b");
+    if (ended.err.find("asked for again") == std::string::npos)
+      GTEST_SKIP() << "libcurl is safe here";
+    fs::remove_all(here() / "downloads");
+  }
+  EXPECT_THAT(versions().at("/a"), Each("HTTP/2.0"));
+  EXPECT_THAT(versions().at("/unmeasured/b"),
+              ElementsAre("HTTP/2.0", "HTTP/1.1", "HTTP/2.0", "HTTP/1.1", "HTTP/2.0", "HTTP/1.1"));
 }
 
 // ---- a machine without room ---------------------------------------------------------------------

@@ -243,6 +243,9 @@ TEST_F(FetchEngine, FollowsRedirectsOverOneConnectionAndTellsWhereTheyLed) {
   const auto result = get(server.url("/a/start"));
   EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
   EXPECT_EQ(result.final_url(), server.url("/end"));
+  ASSERT_EQ(result.redirects_size(), 2);
+  EXPECT_EQ(result.redirects(0).url(), server.url("/a/start"));
+  EXPECT_EQ(result.redirects(1).status(), 307u);
   EXPECT_EQ(content(folder_ / "file"), "the end");
   EXPECT_EQ(server.connections(), 1);
 }
@@ -359,6 +362,30 @@ TEST_F(FetchEngine, NeverWaitsForALookUpThatHangs) {
   engine_->start(0, request("http://hung.test/"));
   engine_->step();
   engine_.reset();
+}
+
+TEST_F(FetchEngine, EndsALookUpAtItsOwnTimeLimitForAllWhoWaitForIt) {
+  FakeResolver resolver;
+  ScriptedServer server(each_request([](Peer& peer, const std::string&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2 * kSoon));
+    peer.send(response("200 OK", "good"));
+  }));
+  const auto limited = [&](const std::string& url) {
+    auto one = request(url, "");
+    one.mutable_limits()->set_dns_timeout_ms(kSoon);
+    return one;
+  };
+  const std::string port = ":" + std::to_string(server.port()) + "/";
+  for (std::uint64_t i = 0; i < 10; ++i) engine_->start(i, limited("http://flags.test" + port));
+  wait();
+  for (std::uint64_t i = 0; i < 10; ++i)
+    EXPECT_EQ(results_[i].outcome(), v1::FETCH_OK) << "that took longer, but not to be found";
+  for (std::uint64_t i = 0; i < 10; ++i) engine_->start(i, limited("http://hung.test/"));
+  wait();
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(results_[i].error_class(), v1::DNS);
+    EXPECT_EQ(results_[i].reason(), "no address within 300 ms");
+  }
 }
 
 TEST_F(FetchEngine, AsksNobodyForNumericAddresses) {

@@ -313,5 +313,38 @@ TEST_F(SecureSettings, TakesAnyCertificateWhenToldTo) {
             v1::FETCH_OK);
 }
 
+// ---- names --------------------------------------------------------------------------------------
+
+// A DNS message that holds one address record.
+std::string dns_answer(const std::string& address) {
+  using namespace std::string_literals;
+  const std::string head = "\0\0\x81\x80\0\0\0\1\0\0\0\0"s;
+  return head + "\0\0\1\0\1\0\0\0\x3c\0\4"s + address;
+}
+
+TEST_F(SecureFetch, AsksForNamesOverHttpsWhereThatIsWanted) {
+  FakeResolver resolver;
+  Witness witness;
+  const std::string port = ":" + std::to_string(witness.server.port()) + "/";
+  std::string address("\x7f\0\0\1", 4);
+  const ScriptedServer names(over_tls(
+      certificate_, each_request([&](Peer& peer, const std::string&) {
+        peer.send(response("200 OK\r\nContent-Type: application/dns-message", dns_answer(address)));
+      })));
+  const auto asking = [&](const std::string& url) {
+    return with(request(url), [&](v1::FetchSettings& settings) {
+      settings.set_doh_url(https(names, "/dns-query"));
+    });
+  };
+  const auto result = run(asking("http://flags.example" + port));
+  EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+  EXPECT_EQ(resolver.lookups(), 0);
+  auto refused = asking("http://other.example" + port);
+  refused.mutable_limits()->set_allow_private(false);
+  EXPECT_EQ(run(refused).error_class(), v1::REFUSED_ADDRESS);
+  address = "x";
+  EXPECT_EQ(run(asking("http://third.example" + port)).error_class(), v1::DNS);
+}
+
 }  // namespace
 }  // namespace flagship::fetch

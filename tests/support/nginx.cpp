@@ -63,7 +63,7 @@ bool Nginx::start(const std::filesystem::path& root) {
   std::ostringstream config;
   config << "daemon off;\nmaster_process off;\npid " << here << "/pid;\nerror_log stderr warn;\n"
          << "events { worker_connections 512; }\nhttp {\n"
-         << "  log_format each '$connection $status $request_uri';\n"
+         << "  log_format each '$connection $status $server_protocol $request_uri';\n"
          << "  access_log " << here << "/access each;\n  keepalive_requests 100000;\n";
   for (const char* what : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
     config << "  " << what << "_temp_path " << here << "/" << what << ";\n";
@@ -74,7 +74,8 @@ bool Nginx::start(const std::filesystem::path& root) {
   if (identity_)
     config << " ssl http2; ssl_certificate " << identity_->certificate << "; ssl_certificate_key "
            << identity_->key;
-  config << "; root " << root.string() << "; }\n}\n";
+  config << "; root " << root.string() << ";\n"
+         << "  location /unmeasured/ { ssi on; ssi_types *; } }\n}\n";
   write_file(folder_ / "conf", config.str());
   program_ = std::make_unique<Program>(Command{
       .argv = {program(), "-p", here, "-e", "stderr", "-c", here + "/conf"}, .folder = here});
@@ -90,7 +91,8 @@ std::string Nginx::url(std::string_view path) const {
 std::vector<Nginx::Request> Nginx::requests() const {
   std::istringstream log(read_file(folder_ / "access"));
   std::vector<Request> requests;
-  for (Request one; log >> one.connection >> one.status >> one.target;) requests.push_back(one);
+  for (Request one; log >> one.connection >> one.status >> one.protocol >> one.target;)
+    requests.push_back(one);
   return requests;
 }
 

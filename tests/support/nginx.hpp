@@ -25,7 +25,8 @@ class Nginx {
     std::string key;
   };
 
-  /// With an `identity` it speaks TLS, and HTTP/2 to who can. Throws std::runtime_error with what
+  /// With an `identity` it speaks TLS, and HTTP/2 to who can. What is beneath /unmeasured/ it sends
+  /// without its length. Throws std::runtime_error with what
   /// nginx says when it does not start.
   explicit Nginx(const std::filesystem::path& root, std::optional<Identity> identity = {});
   Nginx(const Nginx&) = delete;
@@ -37,6 +38,7 @@ class Nginx {
   struct Request {
     std::string connection;  // nginx's number of it
     int status = 0;
+    std::string protocol;  // "HTTP/1.1"
     std::string target;
   };
   /// Those that it has answered and logged.

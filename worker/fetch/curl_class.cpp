@@ -35,7 +35,7 @@ constexpr Meaning kMeanings[] = {
     {CURLE_RECV_ERROR, v1::RESET, "the connection broke", Add::system_error},
     {CURLE_PARTIAL_FILE, v1::TRUNCATED, "the connection ended before the body did", Add::nothing},
     {CURLE_HTTP2, v1::PROTOCOL, "not HTTP as it should be", Add::detail},
-    {CURLE_HTTP2_STREAM, v1::PROTOCOL, "not HTTP as it should be", Add::detail},
+    {CURLE_HTTP2_STREAM, v1::RESET, "the connection broke", Add::detail},
     {CURLE_WEIRD_SERVER_REPLY, v1::PROTOCOL, "not HTTP as it should be", Add::detail},
     {CURLE_UNSUPPORTED_PROTOCOL, v1::PROTOCOL, "not HTTP as it should be", Add::detail},
     {CURLE_BAD_CONTENT_ENCODING, v1::PROTOCOL, "not HTTP as it should be", Add::detail},

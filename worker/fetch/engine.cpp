@@ -75,6 +75,7 @@ class Engine::Impl {
  private:
   Transfer& take();
   void hop(Transfer& transfer);
+  void watch(Transfer& transfer);
   void admit(Transfer& transfer);
   void leave_multi(Transfer& transfer);
   void finish(Transfer& transfer);
@@ -84,6 +85,7 @@ class Engine::Impl {
   void collect();
   void end_hop(Transfer& transfer, CURLcode code);
   void share_failed_lookup(const Transfer& transfer, CURLcode code);
+  void share_late_lookup(const Transfer& transfer, const Ending& ending);
   void expire();
   void admit_released();
   void let_go_on();
@@ -136,16 +138,21 @@ Transfer& Engine::Impl::take() {
 void Engine::Impl::hop(Transfer& transfer) {
   transfer.begin_hop();
   if (transfer.ended()) return finish(transfer);
+  watch(transfer);
+  admit(transfer);
+}
+
+void Engine::Impl::watch(Transfer& transfer) {
   const auto deadline = transfer.next_deadline();
   if (deadline != Clock::time_point::max())
     deadlines_.set(transfer.deadline, transfer.index(), deadline);
-  admit(transfer);
 }
 
 void Engine::Impl::admit(Transfer& transfer) {
   const bool lookup = !transfer.lookup().empty();
   if (lookup && !shared_.lookups.enter(transfer.lookup(), transfer.index(), shared_.now)) return;
   transfer.enter_multi();
+  if (lookup) watch(transfer);
   transfer.in_multi = multis_.add(transfer.handle(), transfer.index());
   if (transfer.in_multi) return;
   transfer.fail({v1::PROTOCOL, "libcurl cannot begin the transfer"});
@@ -214,11 +221,20 @@ void Engine::Impl::share_failed_lookup(const Transfer& transfer, CURLcode code) 
 void Engine::Impl::expire() {
   while (const auto member = deadlines_.due(shared_.now)) {
     Transfer& transfer = *transfers_[*member];
+    const auto late = transfer.late_lookup();
     if (transfer.overdue()) {
+      if (late) share_late_lookup(transfer, *late);
       finish(transfer);
     } else {
       deadlines_.set(transfer.deadline, *member, transfer.next_deadline());
     }
+  }
+}
+
+void Engine::Impl::share_late_lookup(const Transfer& transfer, const Ending& ending) {
+  for (const std::size_t member : shared_.lookups.failed(transfer.lookup(), transfer.index())) {
+    transfers_[member]->fail(ending);
+    finish(*transfers_[member]);
   }
 }
 

@@ -31,13 +31,13 @@ bool LookupGate::enter(const std::string& name, Member member, TimePoint now) {
   return true;
 }
 
-bool LookupGate::is_leader(const std::string& name, Member member) const {
+bool LookupGate::leads(const std::string& name, Member member) const {
   const auto at = hosts_.find(name);
   return at != hosts_.end() && at->second.looking && at->second.leader == member;
 }
 
 void LookupGate::found(const std::string& name, Member member, TimePoint now) {
-  if (!is_leader(name, member)) return;
+  if (!leads(name, member)) return;
   Host& host = hosts_[name];
   host.known_until = now + kKnownFor;
   stop_looking(host);
@@ -45,7 +45,7 @@ void LookupGate::found(const std::string& name, Member member, TimePoint now) {
 }
 
 std::vector<LookupGate::Member> LookupGate::failed(const std::string& name, Member member) {
-  if (!is_leader(name, member)) return {};
+  if (!leads(name, member)) return {};
   Host& host = hosts_[name];
   const auto waiting = std::exchange(host.waiting, {});
   stop_looking(host);

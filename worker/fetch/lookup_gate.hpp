@@ -23,6 +23,8 @@ class LookupGate {
 
   /// True: it may begin. False: it waits until `released()` names it.
   bool enter(const std::string& host, Member member, TimePoint now);
+  /// Whether `member` is the one who asks for it.
+  bool leads(const std::string& host, Member member) const;
   /// `member`'s look-up led to an address, now in libcurl's cache. Nothing happens if it was not
   /// looking up.
   void found(const std::string& host, Member member, TimePoint now);
@@ -42,7 +44,6 @@ class LookupGate {
     std::deque<Member> waiting;
   };
 
-  bool is_leader(const std::string& host, Member member) const;
   void stop_looking(Host& host);
   void release_all(Host& host);
   void forget_old(TimePoint now);

@@ -26,7 +26,7 @@ void ResponseHead::clear() {
 
 void ResponseHead::forget_message() {
   status_ = 0;
-  encoded_ = framing_field_before_ = false;
+  http2_ = encoded_ = framing_field_before_ = false;
   content_length_.reset();
   phrase_.clear(), media_type_.clear(), location_.clear(), retry_after_.clear(), fault_.clear();
   etag_.clear(), last_modified_.clear(), date_.clear(), content_range_.clear();
@@ -54,6 +54,7 @@ void ResponseHead::status_line(std::string_view line) {
     return;
   }
   status_ = static_cast<unsigned>(*code);
+  http2_ = line.starts_with("HTTP/2");
   phrase_ = printable(trimmed(rest.substr(3)), kMaxPhrase);
 }
 

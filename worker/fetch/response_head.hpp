@@ -28,6 +28,8 @@ class ResponseHead {
   const std::string& fault() const { return fault_; }
 
   unsigned status() const { return status_; }
+  /// It came by HTTP/2.
+  bool http2() const { return http2_; }
   const std::string& phrase() const { return phrase_; }
   std::optional<std::uint64_t> content_length() const { return content_length_; }
   /// The body's length follows from its encoding, and Content-Length says nothing about it.
@@ -58,6 +60,7 @@ class ResponseHead {
   Part part_ = Part::status_line;
   std::size_t bytes_ = 0;
   unsigned status_ = 0;
+  bool http2_ = false;
   bool encoded_ = false;
   bool framing_field_before_ = false;
   std::optional<std::uint64_t> content_length_;

@@ -29,13 +29,33 @@ bool is_harmless(std::string_view line) {
   return false;
 }
 
+bool has_feature(int feature) {
+  return (curl_version_info(CURLVERSION_NOW)->features & feature) != 0;
+}
+
+// On another host libcurl may be another one than where the options were read.
+v1::HttpVersion offered(v1::HttpVersion asked) {
+  if (asked == v1::HTTP_3 && http3_is_there()) return v1::HTTP_3;
+  if (asked == v1::HTTP_2 && http2_is_there()) return v1::HTTP_2;
+  return asked != v1::HTTP_1_1 && http2_is_safe() ? v1::HTTP_2 : v1::HTTP_1_1;
+}
+
+long curl_version(v1::HttpVersion version) {
+  if (version == v1::HTTP_3) return CURL_HTTP_VERSION_3;
+  return version == v1::HTTP_2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+}
+
 }  // namespace
 
+bool http2_is_there() { return has_feature(CURL_VERSION_HTTP2); }
+
 bool http2_is_safe() {
-  static const bool safe = curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000 &&
-                           (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
+  static const bool safe =
+      curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000 && http2_is_there();
   return safe;
 }
+
+bool http3_is_there() { return has_feature(CURL_VERSION_HTTP3); }
 
 std::string libcurl_name() {
   return std::string("libcurl ") + curl_version_info(CURLVERSION_NOW)->version;
@@ -55,7 +75,7 @@ void Settings::prepare() {
   if (compressed()) lines_.push_back({kAcceptEncoding, true});
   chain_resolve();
   accepted_.assign(fields_.accept_types().begin(), fields_.accept_types().end());
-  http2_ = fields_.http() != v1::HTTP_1_1 && http2_is_safe();
+  version_ = offered(fields_.http());
   keeps_secrets_ =
       !fields_.certificate_file().empty() || !fields_.netrc_file().empty() ||
       std::any_of(lines_.begin(), lines_.end(), [](const Line& line) { return !line.harmless; });
@@ -71,8 +91,9 @@ void Settings::chain_resolve() {
 }
 
 void Settings::apply(CURL* easy) const {
-  const auto version = http2_ ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
-  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(version));
+  choose_version(easy, false);
+  // Rather than that each of those that begin together opens a connection.
+  if (multiplexes()) set(easy, CURLOPT_PIPEWAIT, 1L);
   // A proxy from the environment would defeat the address policy.
   set(easy, CURLOPT_PROXY, fields_.proxy().c_str());
   set(easy, CURLOPT_NOPROXY, "");
@@ -86,11 +107,16 @@ void Settings::apply(CURL* easy) const {
   if (fields_.least_tls() != v1::TLS_AUTO)
     set(easy, CURLOPT_SSLVERSION,
         fields_.least_tls() == v1::TLS_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2);
+  set_if_given(easy, CURLOPT_DOH_URL, fields_.doh_url());
   if (!resolve_.empty()) set(easy, CURLOPT_RESOLVE, const_cast<curl_slist*>(resolve_.data()));
   show_certificate(easy, false);
   if (fields_.netrc_file().empty()) return;
   set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_OPTIONAL));
   set(easy, CURLOPT_NETRC_FILE, fields_.netrc_file().c_str());
+}
+
+void Settings::choose_version(CURL* easy, bool plain) const {
+  set(easy, CURLOPT_HTTP_VERSION, curl_version(plain ? v1::HTTP_1_1 : version_));
 }
 
 void Settings::show_certificate(CURL* easy, bool away) const {

@@ -12,6 +12,12 @@
 
 namespace flagship::fetch {
 
+/// Whether libcurl has HTTP/2 at all, and whether it may be trusted: before 8.0 it reports bodies
+/// as complete that are not.
+bool http2_is_there();
+bool http2_is_safe();
+bool http3_is_there();
+
 /// How requests are made and what becomes of bodies: a FetchSettings, read once and shared by the
 /// transfers of an engine. Holds secrets. Immutable.
 class Settings {
@@ -25,12 +31,17 @@ class Settings {
   bool compressed() const { return fields_.compressed(); }
   const std::vector<std::string>& accepted() const { return accepted_; }
   bool proxied() const { return !fields_.proxy().empty(); }
-  bool http2() const { return http2_; }
+  /// A connection may carry several transfers at once.
+  bool multiplexes() const { return version_ != v1::HTTP_1_1; }
+  /// What comes by HTTP/2 may be cut off without a word.
+  bool doubts_http2() const { return version_ == v1::HTTP_2 && !http2_is_safe(); }
   /// Where a request goes matters: something of it is for the first origin alone.
   bool keeps_secrets() const { return keeps_secrets_; }
 
   /// To a handle that is as new.
   void apply(CURL* easy) const;
+  /// `plain`: nothing but HTTP/1.1, whatever was asked for.
+  void choose_version(CURL* easy, bool plain) const;
   /// `away`: the request goes to another origin than the one that it was meant for.
   void add_headers(RequestHeaders& headers, bool away) const;
   /// The client's certificate, which is for the first origin alone.
@@ -50,13 +61,10 @@ class Settings {
   v1::FetchSettings fields_;
   std::vector<Line> lines_;
   std::vector<std::string> accepted_;
-  std::vector<curl_slist> resolve_;  // of lines of fields_
-  bool http2_ = false;
+  std::vector<curl_slist> resolve_;         // of lines of fields_
+  v1::HttpVersion version_ = v1::HTTP_1_1;  // the newest that a server is offered
   bool keeps_secrets_ = false;
 };
-
-/// Whether libcurl's HTTP/2 may be used: before 8.0 it reports bodies as complete that are not.
-bool http2_is_safe();
 
 /// "libcurl 7.88.1"
 std::string libcurl_name();

@@ -20,6 +20,7 @@ constexpr auto kNever = Clock::time_point::max();
 constexpr long kNoConnectTimeout = 24L * 60 * 60 * 1000;
 
 constexpr std::size_t kSha256Bytes = 32;
+constexpr int kHopsNoted = 32;
 
 constexpr const char* kCutHead = "the connection ended within the headers";
 
@@ -123,7 +124,7 @@ void Transfer::set_up() {
   settings_->apply(easy);
   if (settings_->fields().cookies()) keep_cookies();
   connect_timeout_ = 0;
-  fresh_ = away_ = false;
+  fresh_ = plain_ = away_ = false;
 }
 
 // One jar for the engine.
@@ -172,7 +173,7 @@ void Transfer::begin(std::uint64_t token, const v1::FetchRequest& request) {
   began_ = Clock::now();
   due_ = after(began_, limits_.timeout_ms());
   redirects_ = 0;
-  retried_ = ended_ = had_credentials_ = in_shard_ = false;
+  retried_ = wants_plain_ = ended_ = had_credentials_ = in_shard_ = false;
   lookup_.clear();
   result_.Clear();
   if (!use(limits_.settings())) return end(Ending{v1::BAD_INPUT, "settings that cannot be read"});
@@ -187,12 +188,13 @@ void Transfer::begin_hop() {
   opened_.clear();
   refused_.reset();
   stopped_.reset();
-  requested_ = stale_ = resumes_ = misfit_ = held_up_ = false;
+  requested_ = stale_ = resumes_ = misfit_ = doubted_ = held_up_ = false;
   received_ = 0;
   detail_[0] = '\0';
   connect_due_ = after(Clock::now(), limits_.connect_timeout_ms());
   set_connect_timeout(limits_.connect_timeout_ms());
-  set_fresh(retried_);
+  set_fresh(retried_ || wants_plain_);
+  set_plain(wants_plain_);
   set_away(!home_.empty() && !same_origin(home_, url_));
   set_headers();
   had_credentials_ = had_credentials_ || has_credentials(url_);
@@ -214,6 +216,10 @@ void Transfer::refuse_literal_address() {
 Transfer::Next Transfer::end_hop(CURLcode code) {
   if (wants_fresh_connection(code)) {
     retried_ = true;
+    return Next::hop;
+  }
+  if (doubted_) {
+    wants_plain_ = true;
     return Next::hop;
   }
   if (partial_is_useless()) {
@@ -238,7 +244,15 @@ bool Transfer::wants_fresh_connection(CURLcode code) const {
   return !retried_ && untouched && !refused_ && (stale_ || may_be_stale(code));
 }
 
+void Transfer::note_hop() {
+  if (result_.redirects_size() >= kHopsNoted) return;
+  v1::FetchHop& hop = *result_.add_redirects();
+  hop.set_status(head_.status());
+  hop.set_url(shown_url(url_));
+}
+
 Transfer::Next Transfer::follow() {
+  note_hop();
   const RedirectRules rules{limits_.max_redirects(), limits_.allow_downgrade()};
   auto refused = refuse_redirect(url_, head_.location(), redirects_, rules);
   auto target = refused ? std::nullopt : redirect_target(url_, head_.location());
@@ -418,6 +432,7 @@ std::optional<Ending> Transfer::verdict_on_time() const {
   if (shared_.now >= due_) {
     return Ending{v1::TIMEOUT, "not complete within " + span_words(limits_.timeout_ms())};
   }
+  if (auto late = late_lookup()) return late;
   if (!requested_ && shared_.now >= connect_due_) {
     return Ending{v1::TIMEOUT, "no connection within " + span_words(limits_.connect_timeout_ms())};
   }
@@ -429,6 +444,17 @@ std::optional<Ending> Transfer::verdict_on_time() const {
                                    span_words(limits_.stall_ms())};
   }
   return std::nullopt;
+}
+
+std::optional<Ending> Transfer::late_lookup() const {
+  if (shared_.now < lookup_due()) return std::nullopt;
+  return Ending{v1::DNS, "no address within " + span_words(limits_.dns_timeout_ms())};
+}
+
+Clock::time_point Transfer::lookup_due() const {
+  if (limits_.dns_timeout_ms() == 0 || lookup_.empty()) return kNever;
+  return shared_.lookups.leads(lookup_, index_) ? after(entered_, limits_.dns_timeout_ms())
+                                                : kNever;
 }
 
 Clock::time_point Transfer::stall_at() const {
@@ -446,7 +472,8 @@ Clock::time_point Transfer::first_byte_due() const {
 Clock::time_point Transfer::next_deadline() const {
   const auto first_byte =
       requested_ ? first_byte_due() : after(shared_.now, limits_.first_byte_timeout_ms());
-  return std::min({due_, requested_ ? kNever : connect_due_, first_byte, stall_at()});
+  return std::min(
+      {due_, requested_ ? kNever : std::min(connect_due_, lookup_due()), first_byte, stall_at()});
 }
 
 // ---- the handle's settings ----------------------------------------------------------------------
@@ -473,6 +500,11 @@ void Transfer::set_headers() {
     headers_.add("If-Range: " + partial->validator);
   }
   if (had || !headers_.empty()) set(handle(), CURLOPT_HTTPHEADER, headers_.list());
+}
+
+void Transfer::set_plain(bool plain) {
+  if (std::exchange(plain_, plain) == plain) return;
+  settings_->choose_version(handle(), plain);
 }
 
 void Transfer::set_fresh(bool fresh) {

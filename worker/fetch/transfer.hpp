@@ -69,6 +69,8 @@ class Transfer {
   void begin_hop();
   /// It goes into the engine's multi now.
   void enter_multi() { entered_ = shared_.now; }
+  /// Nothing when its look-up, for which others wait, has not taken too long.
+  std::optional<Ending> late_lookup() const;
   /// libcurl is done with the hop.
   Next end_hop(CURLcode code);
   /// The bucket is open again.
@@ -118,6 +120,7 @@ class Transfer {
   bool take_header(std::string_view line);
   bool take_head();
   bool take_body(std::string_view bytes);
+  bool may_be_cut_unseen() const;
   bool waits_for_bucket();
   void note_progress(std::size_t bytes);
   void refuse_literal_address();
@@ -135,11 +138,13 @@ class Transfer {
   bool stop(std::optional<Ending> ending);
   bool wants_fresh_connection(CURLcode code) const;
   Next follow();
+  void note_hop();
   void judge(CURLcode code);
   std::optional<Ending> verdict(CURLcode code);
   std::optional<Ending> verdict_on_body() const;
   Ending failure(CURLcode code) const;
   std::optional<Ending> verdict_on_time() const;
+  Clock::time_point lookup_due() const;
   Clock::time_point stall_at() const;
   Clock::time_point first_byte_due() const;
   std::optional<Ending> unmodified();
@@ -150,6 +155,7 @@ class Transfer {
   void end(std::optional<Ending> ending);
   void set_connect_timeout(std::uint32_t milliseconds);
   void set_fresh(bool fresh);
+  void set_plain(bool plain);
   void set_headers();
 
   Shared& shared_;
@@ -170,6 +176,7 @@ class Transfer {
   Clock::time_point began_{}, due_{};
   unsigned redirects_ = 0;
   bool retried_ = false;
+  bool wants_plain_ = false;  // HTTP/1.1, where it came by HTTP/2 without its length
   bool had_credentials_ = false;
 
   // the hop
@@ -181,6 +188,7 @@ class Transfer {
   bool requested_ = false;
   bool resumes_ = false;  // a 206 goes on where the partial ends
   bool misfit_ = false;   // a 206 does not
+  bool doubted_ = false;  // it is asked for again
   bool held_up_ = false;
   bool stale_ = false;
   Clock::time_point entered_{}, connect_due_{}, requested_at_{};
@@ -191,6 +199,7 @@ class Transfer {
   // the handle's settings that outlive a transfer
   std::uint32_t connect_timeout_ = 0;
   bool fresh_ = false;
+  bool plain_ = false;
   bool away_ = false;  // from the origin that it was meant for
 
   bool ended_ = false;

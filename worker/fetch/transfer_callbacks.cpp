@@ -3,6 +3,7 @@
 // use.
 #include "worker/fetch/transfer.hpp"
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +18,22 @@ namespace {
 
 // What is read of a body that nobody wants, so that its connection can be used again.
 constexpr std::uint64_t kUnwantedAtMost = 64 * 1024;
+
+// Whether this connection does, where it may: by HTTP/3, or HTTP/2 as both sides agreed.
+bool carries_several(CURL* easy, int socket) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM)
+    return true;
+  const curl_tlssessioninfo* tls = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls);
+  if (tls == nullptr || tls->backend != CURLSSLBACKEND_OPENSSL || tls->internals == nullptr)
+    return false;
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  SSL_get0_alpn_selected(static_cast<const SSL*>(tls->internals), &name, &length);
+  return std::string_view(reinterpret_cast<const char*>(name), length) == "h2";
+}
 
 }  // namespace
 
@@ -59,8 +76,18 @@ bool Transfer::take_header(std::string_view line) {
 
 bool Transfer::take_head() {
   if (!head_.fault().empty()) return stop(v1::PROTOCOL, head_.fault());
+  if (may_be_cut_unseen()) {
+    doubted_ = true;
+    return false;
+  }
   if (head_.status() == 206 && body_.partial()) return take_rest();
   return !reads_file() || stop(body_.open(head_));
+}
+
+bool Transfer::may_be_cut_unseen() const {
+  const bool wanted = reads_file() || (head_.status() == 206 && body_.partial());
+  const bool told = head_.content_length() && !head_.encoded();
+  return settings_->doubts_http2() && head_.http2() && wanted && !told;
 }
 
 bool Transfer::take_rest() {
@@ -129,7 +156,8 @@ bool Transfer::may_reuse(std::string_view peer, int peer_port, int own_port) {
     refused_ = shared_.connections.peer(socket);
     return false;
   }
-  stale_ = socket < 0 || (!settings_->http2() && holds_unread(socket));
+  const bool shared = settings_->multiplexes() && carries_several(handle(), socket);
+  stale_ = socket < 0 || (!shared && holds_unread(socket));
   return !stale_;
 }
 

@@ -301,6 +301,7 @@ class FetchCommand {
     run.retry.longest_retry_after = options_.max_retry_after;
     run.order = options_.order;
     run.trace = options_.trace_futures;
+    run.robots_agent = settings_of(options_.transfer).robots_agent();
     run.grace = kGrace;
     run.max_errors = options_.max_errors;
     run.plan = pacing();

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "master/cli/validators.hpp"
+#include "master/fetch/robots.hpp"
 #include "worker/fetch/address_policy.hpp"
 #include "worker/fetch/media_type.hpp"
 #include "worker/fetch/settings.hpp"
@@ -149,6 +150,18 @@ std::string doh_of(const std::string& url) {
   return url;
 }
 
+// As the last line of them names it, if any does.
+std::string robot_name_of(const v1::FetchSettings& settings) {
+  std::string name = fetch::robot_name(fetch::kUserAgent);
+  for (const std::string& line : settings.headers()) {
+    const auto colon = line.find(':');
+    if (fetch::same_word(line.substr(0, colon), "user-agent"))
+      name = fetch::robot_name(line.substr(colon + 1));
+  }
+  if (name.empty()) refuse("--robots", "User-Agent does not begin with a name to look for");
+  return name;
+}
+
 std::string types_help() { return "Refuse bodies of other media types: image/gif, image/*, ..."; }
 
 void parse_types(const std::string& text, std::vector<std::string>& types) {
@@ -240,6 +253,7 @@ void declare_what(CLI::App& app, TransferOptions& options) {
          types_help())
       ->type_name("TYPE,TYPE...")
       ->allow_extra_args(false);
+  app.add_flag("--robots", options.robots, "Heed what robots.txt and X-Robots-Tag ask of robots");
   add_duration(app, "--first-byte-timeout", options.first_byte_timeout,
                "From the request to the first byte of its answer (default: none)");
 }
@@ -273,6 +287,7 @@ v1::FetchSettings settings_of(const TransferOptions& options) {
   refuse_version(options.http);
   settings.set_http(options.http);
   settings.set_doh_url(doh_of(options.doh_url));
+  if (options.robots) settings.set_robots_agent(robot_name_of(settings));
   return settings;
 }
 

@@ -30,6 +30,7 @@ struct TransferOptions {
   std::vector<std::string> resolve;  // "HOST:PORT:ADDRESS,...", or "@FILE"
   std::string doh_url;               // empty: the system's resolver
   std::chrono::milliseconds dns_timeout{0};
+  bool robots = false;
   bool compressed = false;
   std::vector<std::string> accept_types;
   std::chrono::milliseconds first_byte_timeout{0};

@@ -95,6 +95,8 @@ std::string_view class_name(v1::FetchClass error_class) {
       return "cancelled";
     case v1::BAD_INPUT:
       return "bad_input";
+    case v1::REFUSED_ROBOTS:
+      return "refused_robots";
     default:
       return "";
   }

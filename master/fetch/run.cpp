@@ -11,10 +11,11 @@ namespace flagship::fetch {
 namespace {
 
 constexpr std::chrono::hours kLong{1};
-constexpr std::size_t kMostAtOnce = 1024;     // items, before other things get their turn
-constexpr std::size_t kCompletedAtOnce = 64;  // likewise, of those that have ended
-constexpr std::size_t kReserve = 1024;        // items that are known beyond those handed out
-constexpr std::size_t kLookAtOnce = 256;      // likewise, when nothing is urgent
+constexpr std::size_t kMostAtOnce = 1024;        // items, before other things get their turn
+constexpr std::size_t kCompletedAtOnce = 64;     // likewise, of those that have ended
+constexpr std::size_t kReserve = 1024;           // items that are known beyond those handed out
+constexpr std::size_t kLookAtOnce = 256;         // likewise, when nothing is urgent
+constexpr std::uint64_t kMostOfRules = 8 << 20;  // bytes of a robots.txt, which end somewhere
 
 v1::FetchResult error_result(v1::FetchClass why, std::string reason) {
   v1::FetchResult result;
@@ -32,7 +33,8 @@ Run::Run(AnyExecutor executor, RunOptions options, Observer& observer)
       options_(std::move(options)),
       observer_(observer),
       completions_(std::vector<ResultFuture>(), std::nullopt),
-      plan_(options_.plan) {}
+      plan_(options_.plan),
+      robots_(options_.robots_agent) {}
 
 // The flag stays where the interruption of a wait that was over anyway is lost.
 void Run::wake() {
@@ -101,7 +103,7 @@ Run::Clock::time_point Run::next_wake() const {
 bool Run::hand_out(Source& source) {
   if (first_ && !ending_) return false;
   for (std::size_t turn = 0; !ending_ && !enough_ && turn < kMostAtOnce; ++turn) {
-    if (plan_.items() < plan_.handed_out() + kReserve && take_in(source)) continue;
+    if (items() < plan_.handed_out() + kReserve && take_in(source)) continue;
     if (const auto id = plan_.next(now_))
       submit(*id);
     else if (!plan_.hungry() || !take_in(source))
@@ -132,23 +134,57 @@ bool Run::take_in(Source& source) {
   if (source_dry_ || source_ended_) return false;
   Item& item = std::get<Item>(next);
   if (!item.trouble.empty()) {
-    auto result = error_result(item.trouble_class, item.trouble);
-    if (item.trouble_class == v1::NONE) result.set_outcome(v1::FETCH_SKIPPED);
-    conclude({std::move(item), 0}, std::move(result), {});
+    const v1::FetchClass why = item.trouble_class;
+    std::string trouble = item.trouble;
+    refuse(std::move(item), why, std::move(trouble));
     return true;
   }
-  add(std::move(item));
+  admit(std::move(item));
   return true;
 }
 
-void Run::add(Item&& item) {
+void Run::refuse(Item&& item, v1::FetchClass why, std::string reason) {
+  auto result = error_result(why, std::move(reason));
+  if (why == v1::NONE) result.set_outcome(v1::FETCH_SKIPPED);
+  conclude({std::move(item), 0}, std::move(result), {});
+}
+
+// What its origin asks of robots comes first, as an attempt like any other.
+void Run::admit(Item&& item) {
+  const std::string& origin = origin_of_item(item.url);
+  if (robots_.open() || origin.empty()) return add({std::move(item)});
+  if (robots_.knows(origin)) return judge(origin, std::move(item));
+  const bool first = robots_.wait(origin, std::move(item));
+  if (!first) return;
+  Attempt rules;
+  rules.item.url = origin + "/robots.txt";
+  rules.rules = true;
+  add(std::move(rules));
+}
+
+void Run::judge(const std::string& origin, Item&& item) {
+  if (auto refusal = robots_.refusal(origin, item.url))
+    return refuse(std::move(item), refusal->error_class, std::move(refusal->reason));
+  add({std::move(item)});
+}
+
+void Run::take_rules(const Attempt& attempt, const v1::FetchResult& result) {
+  const std::string origin = origin_of(attempt.item.url);
+  if (ending_) {
+    for (const Item& item : robots_.give_up(origin)) never_began(item);
+    return;
+  }
+  for (Item& item : robots_.answered(origin, result)) judge(origin, std::move(item));
+}
+
+void Run::add(Attempt&& attempt) {
   if (free_ids_.empty()) {
     free_ids_.push_back(static_cast<Id>(attempts_.size()));
     attempts_.emplace_back();
   }
   const Id id = free_ids_.back();
   free_ids_.pop_back();
-  attempts_[id] = {std::move(item)};
+  attempts_[id] = std::move(attempt);
   plan_.add(id, origin_of_item(attempts_[id].item.url), now_);
 }
 
@@ -168,8 +204,7 @@ const std::string& Run::origin_of_item(const std::string& url) {
 
 // ---- attempts -----------------------------------------------------------------------------------
 
-void Run::submit(Id id) {
-  Attempt& attempt = attempts_[id];
+v1::FetchRequest Run::request_for(const Attempt& attempt) const {
   v1::FetchRequest request;
   request.set_url(attempt.item.url);
   request.set_key(attempt.item.key);
@@ -180,8 +215,17 @@ void Run::submit(Id id) {
   if (!attempt.item.etag.empty()) request.set_if_none_match(attempt.item.etag);
   if (!attempt.item.last_modified.empty())
     request.set_if_modified_since(attempt.item.last_modified);
-  ResultFuture future = view_.submit_named<v1::FetchResult>("fetch", request);
-  if (options_.trace) {
+  if (attempt.rules) {
+    request.set_return_bytes(RobotsRules::kMostBytes);
+    request.mutable_limits()->set_max_bytes(kMostOfRules);
+  }
+  return request;
+}
+
+void Run::submit(Id id) {
+  Attempt& attempt = attempts_[id];
+  ResultFuture future = view_.submit_named<v1::FetchResult>("fetch", request_for(attempt));
+  if (options_.trace && !attempt.rules) {
     observer_.scheduled(attempt.item, future);
     future.add_running_callback(
         [this, item = attempt.item](const ResultFuture& begun) { observer_.began(item, begun); });
@@ -217,7 +261,7 @@ void Run::on_completed(const ResultFuture& future) {
   const Id id = out_.extract(future).mapped();
   Attempt& attempt = attempts_[id];
   attempt.future.reset();
-  if (options_.trace) observer_.completed(attempt.item, future);
+  if (options_.trace && !attempt.rules) observer_.completed(attempt.item, future);
   if (future.cancelled()) {
     plan_.put_back(id, now_);
     if (ending_) leave(release(id));
@@ -232,7 +276,8 @@ void Run::on_completed(const ResultFuture& future) {
   const auto wait =
       ending_ ? std::nullopt : wait_before_retry(options_.retry, result, attempt.number, chance);
   if (wait) {
-    observer_.failed(attempt.item, attempt.number + attempt.lost, result, where);
+    if (!attempt.rules)
+      observer_.failed(attempt.item, attempt.number + attempt.lost, result, where);
     ++attempt.number;
     attempt.last = std::make_unique<Failure>(Failure{std::move(result), where});
     plan_.retry(id, now_ + *wait, now_);
@@ -276,6 +321,7 @@ Run::Attempt Run::release(Id id) {
 
 void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& where,
                    std::optional<WorkerDied>&& death) {
+  if (attempt.rules) return take_rules(attempt, result);
   ItemReport report{
       std::move(attempt.item), std::move(result), attempt.number + attempt.lost, where,
       std::move(death),        attempt.left};
@@ -288,12 +334,15 @@ void Run::conclude(Attempt&& attempt, v1::FetchResult&& result, const Outcome& w
 // What it waited for does not come: it ends as it last failed, or never began and has no end to
 // report.
 void Run::leave(Attempt&& attempt) {
-  if (attempt.last) {
-    attempt.left = true;
-    return conclude_as_it_failed(std::move(attempt));
-  }
+  if (attempt.rules) return take_rules(attempt, {});
+  if (!attempt.last) return never_began(attempt.item);
+  attempt.left = true;
+  conclude_as_it_failed(std::move(attempt));
+}
+
+void Run::never_began(const Item& item) {
   ++left_out_;
-  if (options_.order == Order::input) out_of_turn_.emplace(attempt.item.index, std::nullopt);
+  if (options_.order == Order::input) out_of_turn_.emplace(item.index, std::nullopt);
   emit_in_turn();
 }
 

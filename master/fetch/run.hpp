@@ -21,6 +21,7 @@
 #include "master/fetch/max_errors.hpp"
 #include "master/fetch/plan/plan.hpp"
 #include "master/fetch/retry.hpp"
+#include "master/fetch/robots_gate.hpp"
 #include "master/fetch/source.hpp"
 
 namespace flagship::fetch {
@@ -38,6 +39,7 @@ struct RunOptions {
   std::size_t read_ahead = 65'536;  // items that are known and have not ended, at most
   bool resume = false;              // beginnings of files may be there from a run before
   bool trace = false;               // the observer hears of each future
+  std::string robots_agent{};       // keep to what robots.txt asks of this robot; empty: do not ask
   // A task that gives back its FetchResult: nothing is handed out before a worker has. A rate would
   // otherwise count requests that are made much later and all at once. Empty: there is no wait.
   std::string first_task{};
@@ -117,6 +119,7 @@ class Run {
     std::unique_ptr<Failure> last{};       // how the one before it ended
     std::optional<ResultFuture> future{};  // while it is handed out
     bool left = false;                     // the run was stopped before its next one
+    bool rules = false;                    // not of an item, but of its origin's robots.txt
   };
 
   std::optional<ResultFuture> wait();
@@ -125,7 +128,13 @@ class Run {
   bool could_look_around() const;
   bool look_around(Source& source);
   bool take_in(Source& source);
-  void add(Item&& item);
+  void admit(Item&& item);
+  void judge(const std::string& origin, Item&& item);
+  void refuse(Item&& item, v1::FetchClass why, std::string reason);
+  void add(Attempt&& attempt);
+  void take_rules(const Attempt& attempt, const v1::FetchResult& result);
+  void never_began(const Item& item);
+  v1::FetchRequest request_for(const Attempt& attempt) const;
   void submit(Id id);
   void on_completed(const ResultFuture& future);
   bool follow_plan();
@@ -143,7 +152,8 @@ class Run {
   Clock::time_point next_wake() const;
   v1::FetchResult result_of(const ResultFuture& future, std::optional<WorkerDied>& death) const;
   const std::string& origin_of_item(const std::string& url);
-  bool full() const { return plan_.items() + out_of_turn_.size() >= options_.read_ahead; }
+  std::size_t items() const { return plan_.items() + robots_.waiting(); }
+  bool full() const { return items() + out_of_turn_.size() >= options_.read_ahead; }
 
   const AnyExecutor executor_;
   const ExecutorView view_;
@@ -151,6 +161,7 @@ class Run {
   Observer& observer_;
   AsCompleted<ResultFuture> completions_;
   Plan plan_;
+  RobotsGate robots_;
   std::optional<ResultFuture> first_;  // until a worker has come
   std::deque<Attempt> attempts_;       // by id
   std::vector<Id> free_ids_;

@@ -92,6 +92,7 @@ TEST_F(Transfers, OptionsThatMakeNoSenseAreUsageErrorsThatNameThem) {
            {"--http", "1.0"},
            {"--doh", "http://127.0.0.1/"},
            {"--dns-timeout", "soon"},
+           {"--robots", "--header=User-Agent: (nobody)"},
            {"--tls-min", "1.1"},
            {"--resolve", "host:80"},
            {"--resolve", "host:0:10.0.0.1"},

@@ -152,6 +152,49 @@ TEST_F(FetchAcceptance, JudgesNoBytesThatAreEncoded) {
   EXPECT_EQ(run(accepting(request(server.url("/")), "image/*")).outcome(), v1::FETCH_OK);
 }
 
+// ---- robots -------------------------------------------------------------------------------------
+
+TEST_F(FetchAcceptance, RefusesWhatAsksRobotsNotToTakeItWhereThatIsHeeded) {
+  ScriptedServer server(each_request([](Peer& peer, const std::string& request) {
+    peer.send(response(asks_for(request, "/other")
+                           ? "200 OK\r\nX-Robots-Tag: otherbot: noai"
+                           : "200 OK\r\nX-Robots-Tag: nofollow\r\nX-Robots-Tag: noai",
+                       "good"));
+  }));
+  v1::FetchSettings settings;
+  settings.set_robots_agent("flagship");
+  for (const std::string name : {"us", "other"}) {
+    auto heeding = request(server.url("/" + name), name);
+    heeding.mutable_limits()->set_settings(settings.SerializeAsString());
+    const auto result = run(heeding);
+    EXPECT_EQ(result.error_class(), name == "us" ? v1::REFUSED_ROBOTS : v1::NONE);
+    EXPECT_EQ(std::filesystem::exists(folder_ / name), name != "us");
+    if (name != "us") continue;
+    EXPECT_EQ(result.reason(), "the server asks robots not to take it (X-Robots-Tag: noai)");
+  }
+  EXPECT_EQ(get(server.url("/us")).outcome(), v1::FETCH_OK);
+}
+
+TEST_F(FetchAcceptance, ReturnsTheBeginningOfABodyOfWhateverTypeAndKeepsNothing) {
+  const std::string body(100'000, 'x');
+  ScriptedServer server(each_request([&](Peer& peer, const std::string&) {
+    peer.send(response("200 OK\r\nContent-Type: text/plain\r\nX-Robots-Tag: noindex", body));
+  }));
+  v1::FetchSettings settings;
+  settings.set_robots_agent("flagship");
+  settings.add_accept_types("image/*");
+  auto returning = request(server.url("/robots.txt"), "");
+  returning.mutable_limits()->set_settings(settings.SerializeAsString());
+  for (const std::uint32_t most : {1000u, 1'000'000u}) {
+    returning.set_return_bytes(most);
+    const auto result = run(returning);
+    EXPECT_EQ(result.outcome(), v1::FETCH_OK) << result.reason();
+    EXPECT_EQ(result.body(), body.substr(0, most));
+    EXPECT_EQ(result.bytes(), body.size());
+  }
+  EXPECT_EQ(run(request(server.url("/"), "")).body(), "");
+}
+
 // ---- encodings ----------------------------------------------------------------------------------
 
 v1::FetchRequest compressed(v1::FetchRequest request) {

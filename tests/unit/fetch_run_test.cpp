@@ -19,14 +19,11 @@
 
 #include "flagship/flagship.hpp"
 #include "master/fetch/retry.hpp"
-#include "master/fetch/run.hpp"
-#include "master/fetch/source.hpp"
 #include "tests/support/patience.hpp"
-#include "tests/unit/fetch_results.hpp"
+#include "tests/unit/fetch_run_fixture.hpp"
 
 namespace flagship::fetch {
 
-// What the task "fetch" does in this program.
 std::function<v1::FetchResult(const v1::FetchRequest&)> fake_download;
 v1::FetchResult download(const v1::FetchRequest& request) { return fake_download(request); }
 FLAGSHIP_TASK("fetch", download);
@@ -46,61 +43,6 @@ using test::kPatience;
 using namespace std::chrono_literals;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
-
-/// Yields what a function makes; nothing: the end.
-class FakeSource final : public Source {
- public:
-  explicit FakeSource(std::function<Next(std::uint64_t)> make) : make_(std::move(make)) {}
-  Next next() override {
-    ++asked;
-    Next next = make_(index_);
-    if (auto* item = std::get_if<Item>(&next)) item->index = index_++;
-    return next;
-  }
-  std::optional<std::size_t> size() const override { return std::nullopt; }
-  std::uint64_t asked = 0;
-
- private:
-  std::function<Next(std::uint64_t)> make_;
-  std::uint64_t index_ = 0;
-};
-
-Item item_of(std::uint64_t index, const std::string& host = "h") {
-  const std::string key = std::to_string(index);
-  return {index, key, "http://" + host + "/" + key, {}, {}};
-}
-
-FakeSource items(std::uint64_t count) {
-  return FakeSource(
-      [count](std::uint64_t i) { return i < count ? Next(item_of(i)) : Next(AtEnd{}); });
-}
-
-struct Watching final : Observer {
-  void ended(const ItemReport& report, const Totals& totals) override {
-    keys.push_back(report.item.key);
-    attempts[report.item.key] = report.attempts;
-    results[report.item.key] = report.result;
-    EXPECT_EQ(totals.ended(), keys.size());
-    if (on_ended) on_ended(report);
-  }
-  std::vector<std::string> keys;
-  std::map<std::string, int> attempts;
-  std::map<std::string, v1::FetchResult> results;
-  std::function<void(const ItemReport&)> on_ended;
-};
-
-RunOptions quick() {
-  RunOptions options;
-  options.retry.base = 1ms;
-  return options;
-}
-
-class RunTest : public testing::Test {
- protected:
-  using Run = fetch::Run;  // not the private one of testing::Test
-  ~RunTest() override { fake_download = nullptr; }
-  Watching seen;
-};
 
 TEST_F(RunTest, EveryItemHasOneEndAndTheyAddUp) {
   fake_download = [](const v1::FetchRequest& request) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "common/hex.hpp"
 #include "worker/fetch/content_range.hpp"
@@ -25,6 +26,7 @@ void Body::begin(const v1::FetchRequest& request, const Settings& settings, Shar
   settings_ = &settings;
   shards_ = request.path().empty() ? nullptr : shards;
   max_bytes_ = request.limits().max_bytes();
+  return_bytes_ = request.return_bytes();
   expected_sha256_ = request.expected_sha256();
   const bool keeps = !shards_ && !settings.compressed() && !request.path().empty();
   keep_from_ = keeps ? request.limits().keep_partial_bytes() : 0;
@@ -78,10 +80,11 @@ std::optional<Ending> Body::open(const ResponseHead& head) {
   decoder_.reset();
   looks_ = false;
   first_.clear();
+  returned_.clear();
   if (settings_->compressed()) {
     if (auto ending = choose_decoder(head)) return ending;
   }
-  if (!settings_->accepted().empty()) {
+  if (!settings_->accepted().empty() && !is_returned()) {
     if (auto ending = wrong_type(head)) return ending;
   }
   if (decoder_ || head.encoded() || !head.content_length()) return std::nullopt;
@@ -151,6 +154,7 @@ std::optional<Ending> Body::take(std::string_view bytes) {
     }
   }
   digest_.add(bytes);
+  if (is_returned()) returned_ += bytes.substr(0, return_bytes_ - returned_.size());
   if (!sink_.add(bytes)) return Ending{v1::DISK, sink_.error()};
   return std::nullopt;
 }
@@ -169,6 +173,7 @@ std::optional<Ending> Body::check() {
 }
 
 std::optional<Ending> Body::save(v1::FetchResult& result) {
+  if (is_returned()) result.set_body(std::move(returned_));
   if (shards_) return save_in_shard(result);
   if (!sink_.complete()) return Ending{v1::DISK, sink_.error()};
   if (sink_.modified() != 0) result.set_modified(sink_.modified());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,6 +53,9 @@ class Body {
   /// It is not wanted any more; nothing of it is left.
   void discard();
 
+  /// It comes back in the result, whatever it is.
+  bool is_returned() const { return return_bytes_ > 0; }
+
   /// As stored.
   std::uint64_t bytes() const { return sink_.bytes(); }
   const std::string& sha256() const { return sha256_; }
@@ -72,6 +76,8 @@ class Body {
   std::uint64_t keep_from_ = 0;  // bytes; 0: nothing is kept
   std::optional<Partial> partial_;
   bool unpublished_ = false;
+  std::size_t return_bytes_ = 0;
+  std::string returned_;
   std::string expected_sha256_, sha256_;
   std::unique_ptr<Decoder> decoder_;
   bool looks_ = false;  // at the first bytes, which are not all there yet

@@ -30,7 +30,7 @@ void ResponseHead::forget_message() {
   content_length_.reset();
   phrase_.clear(), media_type_.clear(), location_.clear(), retry_after_.clear(), fault_.clear();
   etag_.clear(), last_modified_.clear(), date_.clear(), content_range_.clear();
-  content_encoding_.clear();
+  content_encoding_.clear(), robots_tag_.clear();
 }
 
 void ResponseHead::add(std::string_view line) {
@@ -107,6 +107,7 @@ std::string* ResponseHead::place_of(std::string_view name) {
 }
 
 void ResponseHead::other_field(std::string_view name, std::string_view value) {
+  if (same_word(name, "x-robots-tag")) return robots(value);
   std::string* const kept = place_of(name);
   if (kept == nullptr || value.size() > kMaxValue || !is_plain(value)) return;
   if (kept != &content_encoding_) {
@@ -115,6 +116,12 @@ void ResponseHead::other_field(std::string_view name, std::string_view value) {
   }
   if (!content_encoding_.empty()) content_encoding_ += ',';
   content_encoding_ += lower(value);
+}
+
+// Each line is for the robots that it names, or for all.
+void ResponseHead::robots(std::string_view value) {
+  if (!robots_tag_.empty()) robots_tag_ += '\n';
+  robots_tag_ += printable(value, kMaxValue);
 }
 
 void ResponseHead::length(std::string_view value) {

@@ -45,6 +45,8 @@ class ResponseHead {
   const std::string& content_range() const { return content_range_; }
   /// Lower case; several are separated by commas.
   const std::string& content_encoding() const { return content_encoding_; }
+  /// X-Robots-Tag; several are separated by line ends.
+  const std::string& robots_tag() const { return robots_tag_; }
 
  private:
   enum class Part { status_line, fields, body };
@@ -53,6 +55,7 @@ class ResponseHead {
   void field(std::string_view line);
   std::string* place_of(std::string_view name);
   void other_field(std::string_view name, std::string_view value);
+  void robots(std::string_view value);
   void length(std::string_view value);
   void end_of_fields();
   void forget_message();
@@ -65,7 +68,7 @@ class ResponseHead {
   bool framing_field_before_ = false;
   std::optional<std::uint64_t> content_length_;
   std::string phrase_, media_type_, location_, retry_after_, fault_;
-  std::string etag_, last_modified_, date_, content_range_, content_encoding_;
+  std::string etag_, last_modified_, date_, content_range_, content_encoding_, robots_tag_;
 };
 
 }  // namespace flagship::fetch

@@ -66,6 +66,9 @@ class Settings {
   bool keeps_secrets_ = false;
 };
 
+/// What requests say they come from, unless a header of the user's does.
+inline constexpr const char* kUserAgent = "flagship/0.1.0";
+
 /// "libcurl 7.88.1"
 std::string libcurl_name();
 

@@ -106,7 +106,7 @@ void Transfer::set_up() {
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // giving up on a look-up does not wait for its thread
   set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  set(easy, CURLOPT_USERAGENT, "flagship/0.1.0");
+  set(easy, CURLOPT_USERAGENT, kUserAgent);
   set(easy, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, kNoConnectTimeout);
   set(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);

@@ -121,6 +121,7 @@ class Transfer {
   bool take_head();
   bool take_body(std::string_view bytes);
   bool may_be_cut_unseen() const;
+  std::optional<Ending> unwanted_by_robots() const;
   bool waits_for_bucket();
   void note_progress(std::size_t bytes);
   void refuse_literal_address();

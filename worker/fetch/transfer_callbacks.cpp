@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "worker/fetch/robots_tag.hpp"
 #include "worker/fetch/text.hpp"
 
 namespace flagship::fetch {
@@ -80,6 +81,7 @@ bool Transfer::take_head() {
     doubted_ = true;
     return false;
   }
+  if (auto unwanted = unwanted_by_robots()) return stop(std::move(unwanted));
   if (head_.status() == 206 && body_.partial()) return take_rest();
   return !reads_file() || stop(body_.open(head_));
 }
@@ -88,6 +90,16 @@ bool Transfer::may_be_cut_unseen() const {
   const bool wanted = reads_file() || (head_.status() == 206 && body_.partial());
   const bool told = head_.content_length() && !head_.encoded();
   return settings_->doubts_http2() && head_.http2() && wanted && !told;
+}
+
+std::optional<Ending> Transfer::unwanted_by_robots() const {
+  const std::string& agent = settings_->fields().robots_agent();
+  if (agent.empty() || head_.robots_tag().empty() || !reads_file() || body_.is_returned())
+    return std::nullopt;
+  const std::string_view directive = refusing_directive(head_.robots_tag(), agent);
+  if (directive.empty()) return std::nullopt;
+  return Ending{v1::REFUSED_ROBOTS, "the server asks robots not to take it (X-Robots-Tag: " +
+                                        std::string(directive) + ")"};
 }
 
 bool Transfer::take_rest() {

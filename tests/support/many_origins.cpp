@@ -134,12 +134,15 @@ void ManyOrigins::accept_all(int listener) {
   }
 }
 
+// All that there is: who has asked and was gone before anybody could look makes no visit.
 void ManyOrigins::read(Connection& connection) {
   std::array<char, 4096> bytes;
-  const ssize_t got = ::recv(connection.socket, bytes.data(), bytes.size(), 0);
-  if (got < 0 && errno == EAGAIN) return;
-  if (got <= 0) return close(connection.socket);
-  connection.received.append(bytes.data(), static_cast<std::size_t>(got));
+  for (;;) {
+    const ssize_t got = ::recv(connection.socket, bytes.data(), bytes.size(), 0);
+    if (got < 0 && errno == EAGAIN) break;
+    if (got <= 0) return close(connection.socket);
+    connection.received.append(bytes.data(), static_cast<std::size_t>(got));
+  }
   if (connection.visit == kNone) begin(connection);
 }
 

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "flagship/flagship.hpp"
 #include "master/cli/commands.hpp"
@@ -462,6 +463,10 @@ FetchOptions resumed(const FetchOptions& given, const std::string& remembered) {
   return options;
 }
 
+// That is what the standard library throws when it can start no thread, and all that it says.
+constexpr const char* kNoThread =
+    "no more threads can be started (see the limits of ulimit -v and -u): ";
+
 int fetch_files(const FetchOptions& given, const CLI::App& command) {
   try {
     const std::string remembered =
@@ -474,6 +479,10 @@ int fetch_files(const FetchOptions& given, const CLI::App& command) {
     std::fprintf(stderr, "flagship fetch: %s\nRun with --help for more information.\n",
                  error.what());
     return kUsage;
+  } catch (const std::system_error& error) {
+    const bool threads = error.code() == std::errc::resource_unavailable_try_again;
+    std::fprintf(stderr, "flagship fetch: %s%s\n", threads ? kNoThread : "", error.what());
+    return kBroken;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "flagship fetch: %s\n", error.what());
     return kBroken;

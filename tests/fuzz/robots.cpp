@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/fuzz/target.hpp"
 
@@ -16,16 +17,21 @@ std::string of_alphabet(std::string_view bytes, std::string_view alphabet) {
   return text;
 }
 
-// The same question, asked in the slow and plain way.
+// The same question, asked in another way: which beginnings of the path does each beginning of the
+// pattern fit?
 bool fits(std::string_view pattern, std::string_view path) {
-  if (pattern.empty()) return true;
-  if (pattern == "$") return path.empty();
-  if (pattern.front() != '*')
-    return !path.empty() && path.front() == pattern.front() &&
-           fits(pattern.substr(1), path.substr(1));
-  for (std::size_t taken = 0; taken <= path.size(); ++taken)
-    if (fits(pattern.substr(1), path.substr(taken))) return true;
-  return false;
+  const bool anchored = pattern.ends_with('$');
+  if (anchored) pattern.remove_suffix(1);
+  std::vector<bool> fitted(path.size() + 1);
+  fitted[0] = true;
+  for (const char c : pattern) {
+    std::vector<bool> next(path.size() + 1);
+    for (std::size_t end = 0; end <= path.size(); ++end)
+      next[end] = c == '*' ? fitted[end] || (end > 0 && next[end - 1])
+                           : end > 0 && fitted[end - 1] && path[end - 1] == c;
+    fitted = next;
+  }
+  return anchored ? fitted.back() : std::find(fitted.begin(), fitted.end(), true) != fitted.end();
 }
 
 }  // namespace
@@ -41,8 +47,7 @@ FUZZ_TARGET(robots) {
   check(rules.allows("http://host/robots.txt"), "the file itself may be asked for");
 
   const std::string plain_path = "/" + of_alphabet(path, "ab/");
-  // Few stars: the slow way takes its time.
-  std::string pattern = "/" + of_alphabet(file.substr(0, 12), "ab/ab/*");
+  std::string pattern = "/" + of_alphabet(file, "ab/ab/*");
   if (file.size() % 2 == 1) pattern += '$';
   const auto one = RobotsRules::read("User-agent: *\nDisallow: " + pattern, "flagship");
   check(one.allows("http://host" + plain_path) == !fits(pattern, plain_path), "a pattern fits");

@@ -441,6 +441,32 @@ TEST_F(Transfers, FilesThatMayNotGrowAreDiskErrorsAndLeaveNothing) {
   EXPECT_THAT(files(), ElementsAre("0"));
 }
 
+TEST_F(Transfers, NoThreadsAreAClearErrorOfTheRun) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizers end a program that can start no thread";
+  list("http://127.0.0.1:1", 1);
+  Command limited = command(fetching({"--retries", "0"}));
+  limited.argv.insert(limited.argv.begin(),
+                      {"/bin/sh", "-c", "ulimit -s 200000000000 && exec \"$@\"", "sh"});
+  const Ended ended = run(limited);
+  if (ended.err.find("limit") == std::string::npos) GTEST_SKIP() << "stacks may not be that large";
+  EXPECT_EQ(ended.exit_code, 3) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("flagship fetch: no more threads can be started"));
+}
+
+TEST_F(Transfers, NoMemoryForAWorkerIsAClearErrorOfTheRun) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizers want memory of their own";
+  list("http://127.0.0.1:1", 1);
+  Command limited = command(fetching({"--retries", "0"}));
+  limited.argv.push_back("--worker");
+  limited.argv.push_back((here() / "starved").string());
+  write("starved", "#!/bin/sh\nulimit -v 20000\nexec \"" FLAGSHIP_WORKER_PROGRAM "\" \"$@\"\n");
+  fs::permissions(here() / "starved", fs::perms::owner_all);
+  const Ended ended = run(limited);
+  EXPECT_EQ(ended.exit_code, 3) << ended.err;
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("flagship fetch: no worker could be kept alive"),
+                               HasSubstr("shared libraries")));
+}
+
 TEST_F(Transfers, TooFewDescriptorsAreAClearErrorOfTheItemOrTheRun) {
   if (kSanitized) GTEST_SKIP() << "the sanitizers want descriptors of their own";
   ScriptedServer server(good());

@@ -376,6 +376,42 @@ TEST_F(FailureTable, too_few_file_descriptors__a_pool_that_cannot_fit_is_refused
   }
 }
 
+// ---- no more threads --------------------------------------------------------------------------
+
+/// Stacks of new threads are larger than any address space.
+class HugeStacks {
+ public:
+  HugeStacks() {
+    pthread_getattr_default_np(&before_);
+    pthread_attr_t huge = before_;
+    pthread_attr_setstacksize(&huge, std::size_t{1} << 47);
+    set_ = pthread_setattr_default_np(&huge) == 0;
+  }
+  HugeStacks(const HugeStacks&) = delete;
+  HugeStacks& operator=(const HugeStacks&) = delete;
+  ~HugeStacks() {
+    pthread_setattr_default_np(&before_);
+    pthread_attr_destroy(&before_);
+  }
+  bool set() const { return set_; }
+
+ private:
+  pthread_attr_t before_{};
+  bool set_ = false;
+};
+
+TEST_F(FailureTable, no_more_threads__the_pool_is_refused_in_words) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizers end a program that can start no thread";
+  const HugeStacks huge;
+  ASSERT_TRUE(huge.set());
+  try {
+    ProcessPoolExecutor pool(options());
+    FAIL() << "it fits";
+  } catch (const BrokenProcessPool& refused) {
+    EXPECT_THAT(refused.what(), HasSubstr("can start no more threads"));
+  }
+}
+
 // ---- anything at all --------------------------------------------------------------------------
 
 TEST_F(FailureTable, anything_at_all__every_accepted_future_gets_exactly_one_outcome) {

@@ -18,6 +18,7 @@
 #include "common/os/sanitizers.hpp"
 #include "master/pool/io/descriptors.hpp"
 #include "master/pool/io/memory.hpp"
+#include "master/pool/io/threads.hpp"
 #include "master/pool/io/zmq_frames.hpp"
 
 extern "C" {  // glibc 2.36's header forgets to say so
@@ -35,6 +36,7 @@ constexpr std::uint64_t kGuestKey = ~0ull - 4;
 constexpr std::uint64_t kConnectKey = 1ull
                                       << 32;  // + worker: its task socket can be written, perhaps
 constexpr std::size_t kMostMessages = 64;  // of one look, so that deaths and callers get their turn
+constexpr int kThreads = 3;                // the loop, and libzmq's two
 constexpr auto kConnectRetry = std::chrono::milliseconds(2);
 constexpr auto kStderrRetry = std::chrono::milliseconds(5);
 // With a sanitizer programs take longer to start.
@@ -83,6 +85,7 @@ LocalFleet::LocalFleet(FleetSettings settings)
       spawner_(settings_.worker_executable, outputs_),
       workers_(settings_.max_workers) {
   require_descriptors(settings_.max_workers);
+  require_threads(kThreads);
   const int sockets = std::max(1023, static_cast<int>(settings_.max_workers) * 2 + 16);
   context_.set(zmq::ctxopt::max_sockets, sockets);
   results_ = zmq::socket_t(context_, ZMQ_PULL);

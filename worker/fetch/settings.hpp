@@ -34,7 +34,7 @@ class Settings {
   /// A connection may carry several transfers at once.
   bool multiplexes() const { return version_ != v1::HTTP_1_1; }
   /// What comes by HTTP/2 may be cut off without a word.
-  bool doubts_http2() const { return version_ == v1::HTTP_2 && !http2_is_safe(); }
+  bool doubts_http2() const { return multiplexes() && !http2_is_safe(); }
   /// Where a request goes matters: something of it is for the first origin alone.
   bool keeps_secrets() const { return keeps_secrets_; }
 

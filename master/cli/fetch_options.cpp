@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "master/cli/option_group.hpp"
 #include "master/cli/validators.hpp"
 #include "master/fetch/report.hpp"
 
@@ -234,7 +235,7 @@ void declare_limits(CLI::App& app, FetchOptions& options) {
                "Connect to loopback, link-local and private addresses too");
 }
 
-void declare_output(CLI::App& app, FetchOptions& options) {
+void declare_files(CLI::App& app, FetchOptions& options) {
   app.add_option_function<std::string>(
          "-o,--output",
          [&options](const std::string& folder) {
@@ -271,6 +272,9 @@ void declare_output(CLI::App& app, FetchOptions& options) {
       app, "--fsync", "WHEN", options.fsync,
       {{"none", v1::FSYNC_NONE}, {"file", v1::FSYNC_FILE}, {"batch", v1::FSYNC_BATCH}},
       "What is reported is on the disk: none, file (one by one), batch (default: none)");
+}
+
+void declare_sight(CLI::App& app, FetchOptions& options) {
   app.add_flag("--json", options.json, "A line of JSON an item on stdout, as it completes");
   app.add_flag("-v,--verbose", options.verbose, "A line an item on stdout");
   app.add_flag("-q,--quiet", options.quiet, "No bar and no report");
@@ -298,12 +302,13 @@ void declare_output(CLI::App& app, FetchOptions& options) {
 }  // namespace
 
 void declare_fetch_options(CLI::App& app, FetchOptions& options) {
-  declare_what(app, options);
-  declare_where(app, options);
-  declare_how(app, options);
-  declare_limits(app, options);
+  in_group(app, "What to download", [&] { declare_what(app, options); });
+  in_group(app, "Flags to practise on", [&] { declare_where(app, options); });
+  in_group(app, "Workers and their pace", [&] { declare_how(app, options); });
+  in_group(app, "Limits and retries", [&] { declare_limits(app, options); });
   declare_transfer_options(app, options.transfer);
-  declare_output(app, options);
+  in_group(app, "Files", [&] { declare_files(app, options); });
+  in_group(app, "What is shown", [&] { declare_sight(app, options); });
 }
 
 }  // namespace flagship::cli

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "master/cli/option_group.hpp"
 #include "master/cli/validators.hpp"
 #include "master/fetch/robots.hpp"
 #include "worker/fetch/address_policy.hpp"
@@ -236,6 +237,8 @@ void declare_how(CLI::App& app, TransferOptions& options) {
            "Look names up by DNS over HTTPS there, not by the system's resolver");
   add_duration(app, "--dns-timeout", options.dns_timeout,
                "Looking a name up (default: within --connect-timeout)");
+  add_duration(app, "--first-byte-timeout", options.first_byte_timeout,
+               "From the request to the first byte of its answer (default: none)");
   app.add_option_function<std::string>(
          "--http", [&options](const std::string& text) { options.http = parsed_version(text); },
          "Version: auto, 1.1, 2 or 3 (default: auto, which is 2 where that is safe)")
@@ -254,16 +257,14 @@ void declare_what(CLI::App& app, TransferOptions& options) {
       ->type_name("TYPE,TYPE...")
       ->allow_extra_args(false);
   app.add_flag("--robots", options.robots, "Heed what robots.txt and X-Robots-Tag ask of robots");
-  add_duration(app, "--first-byte-timeout", options.first_byte_timeout,
-               "From the request to the first byte of its answer (default: none)");
 }
 
 }  // namespace
 
 void declare_transfer_options(CLI::App& app, TransferOptions& options) {
-  declare_who(app, options);
-  declare_how(app, options);
-  declare_what(app, options);
+  in_group(app, "Who asks", [&] { declare_who(app, options); });
+  in_group(app, "How servers are reached", [&] { declare_how(app, options); });
+  in_group(app, "What is taken of answers", [&] { declare_what(app, options); });
 }
 
 v1::FetchSettings settings_of(const TransferOptions& options) {

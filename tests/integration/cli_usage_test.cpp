@@ -83,6 +83,15 @@ TEST_F(Usage, HelpIsOnStdout) {
   }
 }
 
+TEST_F(Usage, HelpPutsOptionsUnderHeadings) {
+  const std::string help = flagship({"fetch", "--help"}).out;
+  const auto at = [&](const char* text) { return help.find(text); };
+  EXPECT_LT(at("\nWhat to download:\n"), at("\n  --from "));
+  EXPECT_LT(at("\n  --from "), at("\nLimits and retries:\n"));
+  EXPECT_LT(at("\nLimits and retries:\n"), at("\n  --timeout "));
+  EXPECT_LT(at("\nWhat is shown:\n"), at("\n  --json "));
+}
+
 TEST_F(Usage, HelpNamesEveryOptionOfFetch) {
   const std::string help = flagship({"fetch", "--help"}).out;
   for (const char* option : {"CC",
@@ -109,6 +118,10 @@ TEST_F(Usage, HelpNamesEveryOptionOfFetch) {
                              "--log-level",
                              "--tls-min",
                              "--resolve",
+                             "--doh",
+                             "--dns-timeout",
+                             "--robots",
+                             "--protobuf",
                              "--allow-downgrade",
                              "-o,--output",
                              "--name",

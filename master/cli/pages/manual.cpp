@@ -7,6 +7,7 @@
 #include <cctype>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "common/version.hpp"
 
@@ -50,8 +51,10 @@ std::string heading(const ShownCommand& command) {
 }
 
 std::string options_section(const ShownCommand& command) {
-  std::string text = ".SH OPTIONS\n";
+  std::string text = ".SH OPTIONS\n", group;
   for (const ShownOption& option : command.options) {
+    if (!option.names.empty() && option.group != std::exchange(group, option.group))
+      text += ".SS " + escaped(option.group) + "\n";
     std::string names;
     for (const std::string& name : option.names)
       names += (names.empty() ? "" : ", ") + ("\\fB" + escaped(name) + "\\fR");

@@ -32,6 +32,7 @@ ShownOption shown(CLI::Option& option) {
   for (const std::string& name : option.get_snames()) shown.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) shown.names.push_back("--" + name);
   shown.help = option.get_description();
+  if (option.get_group() != "Options") shown.group = option.get_group();
   if (shown.names.empty()) {
     shown.value = option.get_name(true);
   } else if (option.get_items_expected_max() > 0) {
@@ -49,7 +50,7 @@ ShownCommand shown(CLI::App& app, const std::string& name) {
 
 /// "check FILE"
 ShownOption shown_as_argument(const CLI::App& inner) {
-  ShownOption argument{{}, inner.get_name(), inner.get_description(), {inner.get_name()}};
+  ShownOption argument{{}, inner.get_name(), inner.get_description(), {}, {inner.get_name()}};
   for (const CLI::Option* option : inner.get_options())
     if (option->get_positional())
       argument.value += " " + (option->get_required() ? option->get_name(true)

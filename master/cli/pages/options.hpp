@@ -15,6 +15,7 @@ struct ShownOption {
   std::vector<std::string> names;  // "-o", "--output"; none: an argument
   std::string value;               // "DIR"; empty: it has none
   std::string help;
+  std::string group{};               // the heading that it stands under; empty: none
   std::vector<std::string> words{};  // that its value, or it, can be; empty: others than a few
 
   bool takes_file() const { return value == "FILE" || value.ends_with(" FILE"); }

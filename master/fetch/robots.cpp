@@ -6,36 +6,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "master/fetch/pattern.hpp"
 #include "worker/fetch/text.hpp"
 
 namespace flagship::fetch {
 namespace {
 
-bool is_unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
-
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-void add_encoded(std::string& out, char octet) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  const auto value = static_cast<unsigned char>(octet);
-  out += '%';
-  out += kDigits[value >> 4];
-  out += kDigits[value & 15];
-}
-
-// What "%7E" stands for.
-void add_octet(std::string& out, char octet) {
-  if (is_unreserved(octet))
-    out += octet;
-  else
-    add_encoded(out, octet);
 }
 
 // RFC 9309, 2.2.2: "%7E" and "~" are the same, and so are an octet beyond ASCII and its encoding.
@@ -46,14 +26,13 @@ std::string normalised(std::string_view path) {
     const char c = path[i];
     const int high = c == '%' && i + 2 < path.size() ? hex_value(path[i + 1]) : -1;
     const int low = high >= 0 ? hex_value(path[i + 2]) : -1;
-    if (low >= 0) {
-      add_octet(out, static_cast<char>(16 * high + low));
-      i += 2;
-    } else if (c <= ' ' || c > '~') {
-      add_encoded(out, c);
-    } else {
+    const char octet = low >= 0 ? static_cast<char>(16 * high + low) : c;
+    const bool visible = c > ' ' && c <= '~';
+    if (low < 0 && visible)
       out += c;
-    }
+    else
+      out += percent_encoded({&octet, 1});
+    if (low >= 0) i += 2;
   }
   return out;
 }
